@@ -1,0 +1,86 @@
+"""作者能改的错误：一行一个，指出页面和行号。"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(order=True, unsafe_hash=True)
+class Fault(Exception):
+    """一处错误。
+
+    Args:
+        line: 在页面文件中的行号，从 1 数起。
+        message: 错在哪里、怎么改。
+    """
+
+    line: int
+    message: str
+
+    def at(self, page: str) -> str:
+        """给出 `docs/页面.md:行号: 错误` 这一行。
+
+        Args:
+            page: 页面相对 `docs/` 的路径。
+        """
+        return f"docs/{page}:{self.line}: {self.message}"
+
+
+def find_line(text: str, *needles: str) -> int:
+    r"""给出 `needles` 中第一个出现在 `text` 里的那一个所在的行号，都没有则给 1。
+
+    Args:
+        text: 页面全文。
+        needles: 要找的文字，先找排在前面的。
+
+    Example:
+        >>> find_line("甲\n$x$\n", "$x$", "x")
+        2
+    """
+    for needle in needles:
+        position = text.find(needle)
+        if needle and position >= 0:
+            return text.count("\n", 0, position) + 1
+    return 1
+
+
+MKDOCS_LINK = re.compile(
+    r"Doc file '(?P<page>[^']+)' contains an? (?P<kind>[a-z ]*)link (?:to )?"
+    r"'(?P<link>[^']*)'"
+)
+
+
+def link_fault(message: str, sources: dict[str, str]) -> tuple[str, Fault] | None:
+    """把 MkDocs 关于死链的警告译成带行号的错误；别的警告给 `None`。
+
+    Args:
+        message: MkDocs 的警告。
+        sources: 页面路径到页面全文。
+    """
+    match = MKDOCS_LINK.match(message)
+    if match is None:
+        return None
+    page, link = match["page"], match["link"]
+    reason = "锚点不存在" if "anchor" in message else "目标不存在"
+    if "absolute" in match["kind"]:
+        reason = "请写相对路径"
+    line = find_line(sources.get(page, ""), f"({link})", f"({link} ", link)
+    return page, Fault(line, f"死链 {link}：{reason}")
+
+
+RAW_TAG = re.compile(r"<(?P<tag>img|a)\s[^>]*\b(?:src|href)\s*=", re.IGNORECASE)
+
+
+def raw_tags(text: str) -> Iterator[Fault]:
+    """找出直接写成 HTML 的图片与链接：MkDocs 不检查它们的去处。
+
+    Args:
+        text: 页面全文。
+    """
+    fenced = False
+    for number, line in enumerate(text.splitlines(), 1):
+        fenced ^= line.lstrip().startswith("```")
+        if not fenced and (match := RAW_TAG.search(re.sub(r"`[^`]*`", "", line))):
+            yield Fault(
+                number, f"请用 Markdown 写法代替 <{match['tag']}>，这样去处才会被检查"
+            )

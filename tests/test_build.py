@@ -1,0 +1,226 @@
+"""构建：错误各有一行、指出页面和行号；缓存不多不少。"""
+
+import re
+
+import pytest
+
+from tests.conftest import SmallSite
+
+SNIPPETS = """\
+# --8<-- [start:double]
+def double(x: int) -> int:
+    return 2 * x
+# --8<-- [end:double]
+
+
+# --8<-- [start:half]
+def half(x: int) -> float:
+    return x / 0
+# --8<-- [end:half]
+
+
+# --8<-- [start:open_ended]
+def open_ended() -> None: ...
+"""
+
+# 页面、错误所在的行、这一行里应有的话
+FAULTS = {
+    "raises": (
+        "# 页\n\n```python\nx = 1\n\ny = undefined + 1\n```\n",
+        6,
+        "NameError: name 'undefined' is not defined",
+    ),
+    "raises_in_snippet": (
+        '---\ndescription: 页\n---\n# 页\n\n```python\n--8<-- "a.py:half"\nhalf(\n    3\n)\n```\n',
+        8,
+        "ZeroDivisionError: division by zero",
+    ),
+    "raises_while_defined": (
+        '# 页\n\n```python\n--8<-- "b.py:broken"\n```\n',
+        4,
+        "NameError: name 'missing' is not defined",
+    ),
+    "syntax": ("# 页\n\n```python\nx = 1\nx = = 2\n```\n", 5, "SyntaxError"),
+    "never_ends": (
+        "# 页\n\n```python\n1\n```\n\n```python\n# 不会结束\nwhile True: pass\n```\n",
+        8,
+        "超过时限 4 秒",
+    ),
+    "dies": ("# 页\n\n```python\nimport os; os._exit(1)\n```\n", 4, "内核死了"),
+    "no_error": (
+        '# 页\n\n```python tags=["raises-exception"]\n1\n```\n',
+        4,
+        "标了 raises-exception，却没有出错",
+    ),
+    "stderr": (
+        "# 页\n\n```python\nimport warnings\nwarnings.warn('旧')\n```\n",
+        4,
+        "标准错误",
+    ),
+    "no_alt": (
+        "# 页\n\n```python\nimport matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()\n```\n",
+        4,
+        "alt=",
+    ),
+    "missing_section": (
+        '# 页\n\n```python\n--8<-- "a.py:nothing"\n```\n',
+        4,
+        "nothing",
+    ),
+    "open_section": (
+        '# 页\n\n甲\n\n```python\n--8<-- "a.py:open_ended"\n```\n',
+        6,
+        "[end:open_ended] 应恰有 1 个，实有 0 个",
+    ),
+    "missing_file": ('# 页\n\n```python\n--8<-- "c.py:f"\n```\n', 4, "c.py 不存在"),
+    "cited_in_prose": ('# 页\n\n--8<-- "c.svg"\n', 3, "c.svg 不存在"),
+    "indented": ("# 页\n\n- 甲\n\n    ```python\n    1\n    ```\n", 5, "不会运行"),
+    "alias": ("# 页\n\n```py\n1\n```\n", 3, "不会运行"),
+    "unknown_tag": (
+        '# 页\n\n```python tags=["hide"]\n1\n```\n',
+        3,
+        "hide 不是已知的标签",
+    ),
+    "unknown_option": (
+        '# 页\n\n```python title="甲"\n1\n```\n',
+        3,
+        "title 不是已知的选项",
+    ),
+    "bad_tex": ("# 页\n\n甲 $x$\n\n$$\n\\frac{1\n$$\n", 6, "公式有误"),
+    "undefined_macro": ("# 页\n\n甲 $x$ 乙 $\\part y$\n", 3, "\\part"),
+    "chinese_in_tex": ("# 页\n\n甲 $中 + 1$\n", 3, "公式有误"),
+    "raw_tex": ("# 页\n\n甲\n\n乙 $ x$ 丙\n", 5, "公式没有被认出"),
+    "raw_block": ("# 页\n\n甲\n$$\nx\n$$\n", 3, "公式没有被认出"),
+    "dead_link": ("# 页\n\n甲\n[乙](nowhere.md)\n", 4, "死链 nowhere.md"),
+    "dead_anchor": ("# 页\n\n[乙](index.md#nowhere)\n", 3, "死链 index.md#nowhere"),
+    "dead_self": ("# 页\n\n甲\n\n[乙](#nowhere)\n", 5, "死链 #nowhere"),
+    "missing_image": ("# 页\n\n![图](nothing.png)\n", 3, "死链 nothing.png"),
+    "raw_image": ('# 页\n\n<img src="nothing.png" alt="图">\n', 3, "<img>"),
+}
+BROKEN = """\
+# --8<-- [start:broken]
+def broken(x: int = missing) -> int:
+    return x
+# --8<-- [end:broken]
+"""
+PAGE = """\
+# 首页
+
+行内 $x^2$。
+
+```python tags=["hide-input"]
+import matplotlib.pyplot as plt
+```
+
+```python
+--8<-- "a.py:double"
+```
+
+```python
+double(21)
+```
+
+```python caption="图 1：一条线" alt="从一到二"
+plt.plot([1, 2], label="权重")
+plt.legend()
+plt.show()
+```
+
+```python tags=["raises-exception"]
+10 ^ 0.5
+```
+
+```python tags=["skip-execution"]
+unknown()
+```
+"""
+
+
+def test_each_fault_is_one_line_that_names_page_and_line(small_site: SmallSite) -> None:
+    small_site.write({"snippets/a.py": SNIPPETS, "snippets/b.py": BROKEN})
+    small_site.write({f"docs/{page}.md": text for page, (text, *_) in FAULTS.items()})
+    status, output = small_site.build(CELL_TIMEOUT="4")
+    assert status != 0
+    assert "Traceback" not in output
+    lines = [line for line in output.splitlines() if "docs/" in line and ".md:" in line]
+    for page, (_, number, message) in FAULTS.items():
+        (line,) = [line for line in lines if f"docs/{page}.md:" in line]
+        assert f"docs/{page}.md:{number}: " in line
+        assert message in line
+    assert len(lines) == len(FAULTS)
+    assert not list(small_site.folder.glob("site/**/*.html"))
+    assert not list(small_site.folder.glob(".cache/**/*.partial"))
+
+
+@pytest.fixture
+def built(small_site: SmallSite) -> SmallSite:
+    """有一页、两段代码的网站，已构建一次。"""
+    small_site.write({"snippets/a.py": SNIPPETS, "docs/index.md": PAGE})
+    small_site.write(
+        {
+            "docs/other.md": '# 页\n\n```python\n--8<-- "a.py:half"\n```\n\n```python\n1\n```\n'
+        }
+    )
+    status, output = small_site.build()
+    assert status == 0, output
+    return small_site
+
+
+def executed(output: str) -> set[str]:
+    """这次构建运行了哪几页。"""
+    return set(re.findall(r"Cache miss, writing: .*/(\w+)\.md\.ipynb", output))
+
+
+def test_outputs_stand_below_their_blocks(built: SmallSite) -> None:
+    page = built.html()
+    order = [
+        page.index(text)
+        for text in (
+            "准备代码",
+            'href="reference/#snippets.a.double"',
+            "<code>42</code>",
+            'aria-label="从一到二"',
+            "<figcaption>图 1：一条线</figcaption>",
+            'class="error"',
+            "unsupported operand type(s)",
+            "这一段不运行",
+        )
+    ]
+    assert order == sorted(order)
+    assert "--8<--" not in page
+
+
+def test_only_what_changed_is_run_again(built: SmallSite) -> None:
+    status, output = built.build()
+    assert (status, executed(output)) == (0, set())
+
+    built.write({"docs/index.md": "甲\n\n" + PAGE.replace("行内", "正文里")})
+    status, output = built.build()
+    assert (status, executed(output)) == (0, set())
+    assert "正文里" in built.html()
+
+    changed = SNIPPETS.replace("2 * x", "x + x")
+    built.write({"snippets/a.py": changed})
+    status, output = built.build()
+    assert (status, executed(output)) == (0, {"index"})
+
+    built.write({"docs/index.md": PAGE.replace("double(21)", "double(4)")})
+    status, output = built.build()
+    assert (status, executed(output)) == (0, {"index"})
+    assert "<code>8</code>" in built.html()
+
+
+def test_truncated_cache_is_made_anew(built: SmallSite) -> None:
+    for entry in built.folder.glob(".cache/outputs/*.json"):
+        entry.write_text(entry.read_text(encoding="utf-8")[:100], encoding="utf-8")
+    status, output = built.build()
+    assert (status, executed(output)) == (0, {"index", "other"})
+
+
+def test_bom_and_crlf_are_fine(built: SmallSite) -> None:
+    before = built.html()
+    built.write({"docs/index.md": "\ufeff" + PAGE.replace("\n", "\r\n")})
+    status, output = built.build()
+    assert status == 0, output
+    assert "<code>42</code>" in before
+    assert built.html() == before

@@ -1,0 +1,48 @@
+"""错误的行号，和对 MkDocs 警告的翻译。"""
+
+import pytest
+
+from hooks.faults import Fault, find_line, link_fault, raw_tags
+
+
+def test_line_of_the_first_needle_found() -> None:
+    text = "甲\n乙 x\n$x$\n"
+    assert find_line(text, "$x$", "x") == 3
+    assert find_line(text, "没有", "x") == 2
+    assert find_line(text, "没有", "") == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "fault"),
+    [
+        (
+            "Doc file 'a.md' contains a link 'b.md', but the target is not found "
+            "among documentation files.",
+            Fault(2, "死链 b.md：目标不存在"),
+        ),
+        (
+            "Doc file 'a.md' contains a link '#x', but there is no such anchor on this page.",
+            Fault(3, "死链 #x：锚点不存在"),
+        ),
+        (
+            "Doc file 'a.md' contains an absolute link '/c', it was left as is.",
+            Fault(1, "死链 /c：请写相对路径"),
+        ),
+        (
+            "Doc file 'a.md' contains an unrecognized relative link 'b', it was left as is.",
+            Fault(2, "死链 b：目标不存在"),
+        ),
+    ],
+)
+def test_mkdocs_warnings_get_a_line(message: str, fault: Fault) -> None:
+    sources = {"a.md": "甲\n[乙](b.md) [丙](b)\n[丁](#x)\n"}
+    assert link_fault(message, sources) == ("a.md", fault)
+
+
+def test_other_warnings_are_left_alone() -> None:
+    assert link_fault("别的警告", {}) is None
+
+
+def test_raw_html_links_are_found_outside_code() -> None:
+    text = '`<img src="a">`\n```text\n<img src="a">\n```\n<a id="x"></a>\n<img\talt="" src="a">\n'
+    assert [fault.line for fault in raw_tags(text)] == [6]
