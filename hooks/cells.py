@@ -248,7 +248,19 @@ def read_runs(content: str) -> list[Run]:
     found = re.search(pattern, content, re.S)
     if found is None:
         raise ValueError("mkdocs-jupyter 没有使用 hooks/templates 里的模板")
-    return [Run(**run) for run in json.loads(found[1])][1:]
+    runs = json.loads(found[1])[1:]
+    return [Run(run["count"], _merge_streams(run["outputs"])) for run in runs]
+
+
+def _merge_streams(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """接上相邻的标准输出：内核按时间切段，快慢不同，段数就不同。"""
+    merged: list[dict[str, Any]] = []
+    for output in outputs:
+        if merged and "name" in output and output["name"] == merged[-1].get("name"):
+            merged[-1] |= {"text": merged[-1]["text"] + output["text"]}
+        else:
+            merged.append(output)
+    return merged
 
 
 def check_runs(cells: Sequence[Cell], runs: Sequence[Run]) -> Iterator[Fault]:

@@ -24,6 +24,7 @@ from typing import Any
 for _name in [name for name in sys.modules if name.partition(".")[0] == "hooks"]:
     del sys.modules[_name]
 
+import click
 import jieba
 import mkdocs_jupyter.config
 from markdown import Markdown
@@ -37,7 +38,7 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 from pymdownx.snippets import SnippetPreprocessor
 
-from hooks import cells, execution, faults, maths
+from hooks import cells, execution, faults, maths, typography
 
 HERE = Path(__file__).parent
 log = logging.getLogger("mkdocs.hooks")
@@ -70,13 +71,12 @@ class Build:
 
 
 build = Build()
-serving = False
 
 
-def on_startup(command: str, **_: Any) -> None:
-    """记下是构建还是预览。"""
-    global serving
-    serving = command == "serve"
+def _serving() -> bool:
+    """是不是 `mkdocs serve`：预览时有错也不停。"""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.info_name == "serve"
 
 
 class _LinkFilter(logging.Filter):
@@ -116,7 +116,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
             "format": format_cell,
         }
     ]
-    config.markdown_extensions.append(maths.MathsExtension(_report_maths))  # type: ignore[arg-type]
+    extensions: list[Any] = config.markdown_extensions
+    extensions += [maths.MathsExtension(_report_maths), typography.ChineseNewlines()]
     jieba.setLogLevel(logging.WARNING)
     for term in _terms(Path(config.docs_dir, "glossary.md")):
         jieba.add_word(term)
@@ -326,7 +327,7 @@ def on_env(env: Any, config: MkDocsConfig, files: Files) -> Any:
             file.page.validate_anchor_links(files=files, log_level=logging.WARNING)
     for page, fault in sorted(build.found):
         log.error(fault.at(page))
-    if build.found and not serving:
+    if build.found and not _serving():
         raise Abort(f"共 {len(build.found)} 处错误，没有发布。")
     return env
 

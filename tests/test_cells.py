@@ -1,5 +1,6 @@
 """代码块：切开、展开、对行号、画输出。"""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,19 @@ def test_block_that_was_not_run_is_a_fault() -> None:
     cells = [Cell("1", (3,)), Cell("2", (7,), frozenset({"skip-execution"}))]
     (fault,) = check_runs(cells, [Run(None, []), Run(None, [])])
     assert (fault.line, fault.message) == (3, "这一块没有运行")
+
+
+def test_adjacent_streams_are_one() -> None:
+    def stream(name: str, text: str) -> dict[str, str]:
+        return {"output_type": "stream", "name": name, "text": text}
+
+    value = {"output_type": "execute_result", "data": {"text/plain": "1"}}
+    outputs = [stream("stdout", "a"), stream("stdout", "b"), value]
+    outputs += [stream("stdout", "c"), stream("stderr", "d")]
+    runs = [{"count": 1, "outputs": []}, {"count": 2, "outputs": outputs}]
+    (run,) = read_runs(f'<script type="application/json">{json.dumps(runs)}</script>')
+    assert run.count == 2
+    assert [o.get("text") for o in run.outputs] == ["ab", None, "c", "d"]
 
 
 def test_foreign_template_is_told() -> None:

@@ -6,4 +6,3 @@ c = get_config()  # type: ignore[name-defined]  # noqa: F821
 c.NotebookClient.timeout = execution.time_limit()
 c.NotebookClient.on_cell_execute = execution.remember
 c.NotebookClient.extra_arguments = ["--IPKernelApp.log_level=50"]
-c.NotebookClient.coalesce_streams = True  # 否则快慢不同，输出的段数就不同

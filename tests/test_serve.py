@@ -1,0 +1,74 @@
+"""预览：改了就更新；写错了页面照样能看，错误在页首，改好就消失。"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.conftest import SmallSite
+
+PAGE = '# 首页\n\n```python\n--8<-- "a.py:f"\n```\n\n```python\nf(1)\n```\n'
+SNIPPET = (
+    "# --8<-- [start:f]\ndef f(x: int) -> int:\n    return x + 1\n# --8<-- [end:f]\n"
+)
+
+
+@contextmanager
+def serving(site: SmallSite) -> Iterator[str]:
+    """预览小网站，给出首页的地址。"""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mkdocs", "serve", "-a", address],
+        cwd=site.folder,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield f"http://{address}/"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_for(url: str, text: str) -> str:
+    """等到页面里出现 `text`，给出页面。"""
+    page = ""
+    for _ in range(240):
+        try:
+            with urllib.request.urlopen(url, timeout=60) as reply:
+                page = reply.read().decode()
+        except urllib.error.URLError:
+            pass  # 还没有开始听
+        if text in page:
+            return page
+        time.sleep(0.25)
+    raise AssertionError(f"一分钟内没有出现 {text}：\n{page}")
+
+
+def test_pages_follow_edits_and_survive_faults(small_site: SmallSite) -> None:
+    small_site.write({"docs/index.md": PAGE, "snippets/a.py": SNIPPET})
+    page, snippet = (
+        small_site.folder / "docs/index.md",
+        small_site.folder / "snippets/a.py",
+    )
+    with serving(small_site) as url:
+        wait_for(url, "<code>2</code>")
+        page.write_text(PAGE + "\n加一段话\n", encoding="utf-8")
+        wait_for(url, "加一段话")
+        snippet.write_text(SNIPPET.replace("x + 1", "x + 41"), encoding="utf-8")
+        wait_for(url, "<code>42</code>")
+        page.write_text(PAGE.replace("f(1)", "g(1)"), encoding="utf-8")
+        wait_for(url, "docs/index.md:8: NameError")
+        page.write_text(PAGE.replace("a.py:f", "a.py:h"), encoding="utf-8")
+        wait_for(url, "docs/index.md:4: ")
+        page.write_text(PAGE, encoding="utf-8")
+        mended = wait_for(url, "<code>42</code>")
+        assert "本页有错" not in mended
