@@ -318,7 +318,7 @@ def _sources(cell: cells.Cell, page: Page) -> str:
     return f'<p class="cell-note">完整说明：{"，".join(links)}</p>' if links else ""
 
 
-@event_priority(-100)
+@event_priority(100)
 def on_env(env: Any, config: MkDocsConfig, files: Files) -> Any:
     """此时各页都已渲染，一个文件都还没写：有错就在这里停下。"""
     del config
