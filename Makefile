@@ -37,7 +37,7 @@ lock: $(PYTHON_READY) ## 用最新的版本重写 constraints.txt 和 hooks/pack
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm update --prefix hooks
 
 clean: ## 删除构建的结果和缓存，保留装好的环境
-	rm -rf site .cache .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf site .site-* .cache .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(PYTHON_READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "需要 Python >= 3.11，现在是 %d.%d；可以用 make PYTHON=python3.12 另指一个" % sys.version_info[:2])'

@@ -35,10 +35,11 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
-from mkdocs.utils import get_relative_url
+from mkdocs.utils import CountHandler, get_relative_url
 from pymdownx.snippets import SnippetPreprocessor
 
 from hooks import cells, execution, faults, maths, typography
+from hooks.staging import Staging
 
 HERE = Path(__file__).parent
 log = logging.getLogger("mkdocs.hooks")
@@ -55,6 +56,8 @@ class Build:
         runs: 页面路径到各块的运行结果。
         found: 查出的错误。
         page: 正在渲染的页面。
+        staging: 建网站的临时文件夹；预览时没有。
+        warnings: 数 MkDocs 和插件的警告。
     """
 
     cache: Path = Path(".cache")
@@ -63,6 +66,8 @@ class Build:
     runs: dict[str, list[cells.Run]] = field(default_factory=dict)
     found: list[tuple[str, faults.Fault]] = field(default_factory=list)
     page: Page | None = None
+    staging: Staging | None = None
+    warnings: CountHandler = field(default_factory=CountHandler)
 
     def report(self, page: str, fault: faults.Fault) -> None:
         """记下一处错误；同一处只记一次。"""
@@ -77,6 +82,12 @@ def _serving() -> bool:
     """是不是 `mkdocs serve`：预览时有错也不停。"""
     context = click.get_current_context(silent=True)
     return context is not None and context.info_name == "serve"
+
+
+def _dirty() -> bool:
+    """是不是 `mkdocs build --dirty`：它只改旧网站里的几页。"""
+    context = click.get_current_context(silent=True)
+    return context is not None and not context.params.get("clean", True)
 
 
 class _LinkFilter(logging.Filter):
@@ -94,8 +105,12 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     global build
     build = Build(cache=Path(config.config_file_path).parent / ".cache")
     Hooks._load_hook.cache_clear()  # 否则 MkDocs 只加载本文件一次
-    logger = logging.getLogger("mkdocs.structure.pages")
-    logger.filters[:] = [_LinkFilter()]
+    logging.getLogger("mkdocs.structure.pages").filters[:] = [_LinkFilter()]
+    build.warnings.setLevel(logging.WARNING)
+    logging.getLogger("mkdocs").addHandler(build.warnings)
+    if not _serving() and not _dirty():
+        build.staging = Staging(Path(config.site_dir))
+        config.site_dir = str(build.staging.folder)
 
     os.environ["OMP_NUM_THREADS"] = "1"  # 线程数不同，浮点和的末位就不同
     os.environ["PYTHONHASHSEED"] = "0"
@@ -330,6 +345,20 @@ def on_env(env: Any, config: MkDocsConfig, files: Files) -> Any:
     if build.found and not _serving():
         raise Abort(f"共 {len(build.found)} 处错误，没有发布。")
     return env
+
+
+@event_priority(-100)
+def on_post_build(config: MkDocsConfig) -> None:
+    """换上新网站；严格构建有警告时不换，MkDocs 随后自己停下。"""
+    if build.staging and not (config.strict and build.warnings.get_counts()):
+        config.site_dir = str(build.staging.target)
+        build.staging.publish()
+
+
+def on_shutdown() -> None:
+    """没有建成的网站不留下。"""
+    if build.staging:
+        build.staging.discard()
 
 
 def on_page_context(context: Any, page: Page, **_: Any) -> Any:

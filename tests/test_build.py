@@ -1,9 +1,11 @@
 """构建：错误各有一行、指出页面和行号；缓存不多不少。"""
 
 import re
+from pathlib import Path
 
 import pytest
 
+from hooks.staging import Staging
 from tests.conftest import SmallSite
 
 SNIPPETS = """\
@@ -224,3 +226,45 @@ def test_bom_and_crlf_are_fine(built: SmallSite) -> None:
     assert status == 0, output
     assert "<code>42</code>" in before
     assert built.html() == before
+
+
+def test_old_site_stands_until_a_whole_new_one_is_there(built: SmallSite) -> None:
+    before = built.html()
+    for broken, arguments in (
+        ({"docs/index.md": "# 首页\n\n[甲](nowhere.md)\n"}, ()),
+        (
+            {"docs/index.md": "# 首页\n", "docs/alone.md": "# 不在导航里\n"},
+            ("--strict",),
+        ),
+    ):
+        built.write(broken)
+        if "docs/alone.md" in broken:
+            config = built.folder / "mkdocs.yml"
+            text = config.read_text(encoding="utf-8").replace("alone.md, ", "")
+            config.write_text(text, encoding="utf-8")
+        status, output = built.build(*arguments)
+        assert status != 0, output
+        assert built.html() == before
+        assert not list(built.folder.glob(".site-*"))
+    (built.folder / "docs/alone.md").unlink()
+    (built.folder / ".site-999999999").mkdir()  # 被杀掉的构建留下的
+    built.write({"docs/index.md": "# 首页\n\n新的\n"})
+    status, output = built.build()
+    assert status == 0, output
+    assert "新的" in built.html()
+    assert not list(built.folder.glob(".site-*"))
+
+
+def test_two_builds_at_once_do_not_hurt_each_other(tmp_path: Path) -> None:
+    target = tmp_path / "site"
+    target.mkdir()
+    staged = [Staging(target), Staging(target)]
+    staged[1].folder = tmp_path / ".site-2"  # 如同另一个进程
+    for number, staging in enumerate(staged):
+        staging.folder.mkdir()
+        (staging.folder / "index.html").write_text(str(number), encoding="utf-8")
+    for number, staging in enumerate(staged):
+        staging.publish()
+        assert (target / "index.html").read_text(encoding="utf-8") == str(number)
+        staging.discard()
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]

@@ -1,0 +1,42 @@
+"""网站整个建好了才换上：中途停下，旧的原样留着。"""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+import psutil
+
+
+class Staging:
+    """目标文件夹旁边的一个临时文件夹，名字里有本进程的编号。
+
+    Args:
+        target: 网站的文件夹。
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.folder = target.with_name(f".{target.name}-{os.getpid()}")
+        for leftover in target.parent.glob(f".{target.name}-*"):
+            # 被杀掉的构建留下的；别的进程正在用的不动
+            if not psutil.pid_exists(int(leftover.name.rpartition("-")[2])):
+                shutil.rmtree(leftover)
+
+    def publish(self) -> None:
+        """换上新的网站，删掉旧的。"""
+        old = self.target.with_name(f".{self.target.name}-old-{os.getpid()}")
+        while self.folder.exists():
+            with contextlib.suppress(FileNotFoundError):
+                self.target.rename(old)
+            try:
+                self.folder.rename(self.target)
+            except OSError:
+                if not self.target.exists():
+                    raise
+                # 另一个构建抢先换上了它的网站，再换一次
+            shutil.rmtree(old, ignore_errors=True)
+
+    def discard(self) -> None:
+        """删掉没有建成的网站；已经换上的不受影响。"""
+        shutil.rmtree(self.folder, ignore_errors=True)
