@@ -243,7 +243,7 @@ def _run_page(page: Page, config: MkDocsConfig, files: Files) -> None:
     found = build.blocks[name]
     config.plugins["mkdocs-jupyter"].on_pre_page(page, config=config, files=files)
     try:
-        page.render(config, files)
+        execution.run(functools.partial(page.render, config, files))
     except Exception as error:
         reason = execution.explain(error)
         if reason is None:

@@ -2,10 +2,12 @@
 
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
+STARTS = 3  # 内核先选端口后绑定，端口偶尔会被别的程序抢走
 _running = threading.local()
 
 
@@ -20,15 +22,35 @@ def remember(cell: Any, cell_index: int) -> None:
     _running.index = cell_index
 
 
+def run(notebook: Callable[[], None]) -> None:
+    """运行一个笔记本；内核没有启动起来就再启动。
+
+    Args:
+        notebook: 启动内核、运行各格。
+
+    Raises:
+        Exception: `notebook` 抛出的，多次启动不成时是最后一次的。
+    """
+    for attempt in range(1, STARTS + 1):
+        _running.index = None
+        try:
+            return notebook()
+        except RuntimeError:
+            if _running.index is not None or attempt == STARTS:
+                raise
+    return None
+
+
 def explain(error: Exception) -> tuple[int, str] | None:
     """把运行中断的原因说清楚。
 
     Returns:
         第几格（从 0 数起，第 0 格是 preamble）和原因；不是代码的错则为 `None`。
     """
-    index = getattr(_running, "index", 0)
+    if _running.index is None:
+        return None
     if isinstance(error, CellTimeoutError):
-        return index, f"超过时限 {time_limit()} 秒（环境变量 CELL_TIMEOUT）"
+        return _running.index, f"超过时限 {time_limit()} 秒（环境变量 CELL_TIMEOUT）"
     if isinstance(error, DeadKernelError):
-        return index, "运行时内核死了，常见原因是内存不足或调用了 os._exit"
+        return _running.index, "运行时内核死了，常见原因是内存不足或调用了 os._exit"
     return None

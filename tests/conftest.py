@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
+
+torch.set_num_threads(1)  # 与页面的内核相同；张量小，多线程反而慢
 
 ROOT = Path(__file__).parent.parent
 SMALL_CONFIG = """\
