@@ -1,0 +1,127 @@
+"""网格搜索与随机搜索。"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+
+# --8<-- [start:grid_points]
+def grid_points(axes: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
+    """列出各维取值的全部组合，每个组合恰好出现一次。
+
+    Args:
+        axes: 超参数名到候选值的映射；第 `i` 维有 `n_i` 个候选值。
+
+    Returns:
+        `n_1 * n_2 * …` 个点，每个点是超参数名到取值的字典；最后一维变得最快。
+
+    Raises:
+        ValueError: 没有任何一维，或某一维没有候选值。
+
+    Example:
+        >>> grid_points({"lr": [0.1, 1.0], "wd": [0.0]})
+        [{'lr': 0.1, 'wd': 0.0}, {'lr': 1.0, 'wd': 0.0}]
+    """
+    if not axes or not all(len(values) for values in axes.values()):
+        sizes = {name: len(values) for name, values in axes.items()}
+        raise ValueError(f"每一维至少要有一个候选值，收到各维个数 {sizes}")
+    return [dict(zip(axes, point, strict=True)) for point in product(*axes.values())]
+
+
+# --8<-- [end:grid_points]
+
+
+# --8<-- [start:random_points]
+def random_points(
+    space: Mapping[str, Any], n_trials: int, rng: np.random.Generator
+) -> list[dict[str, float]]:
+    """从各维的分布里独立地抽出 n_trials 个点。
+
+    Args:
+        space: 超参数名到一维分布的映射；分布须有
+            `rvs(size, random_state)` 方法，`scipy.stats` 的冻结分布都有。
+        n_trials: 点的个数，须 `>= 1`。
+        rng: 随机数发生器。
+
+    Returns:
+        `n_trials` 个点，每个点是超参数名到取值的字典。
+
+    Raises:
+        ValueError: `space` 为空，或 `n_trials < 1`。
+
+    Example:
+        >>> from scipy.stats import uniform
+        >>> rng = np.random.default_rng(0)
+        >>> points = random_points({"x": uniform(), "y": uniform()}, 3, rng)
+        >>> len(points), sorted(points[0])
+        (3, ['x', 'y'])
+
+    Source:
+        Bergstra & Bengio (2012), JMLR 13:281–305.
+    """
+    if not space or n_trials < 1:
+        raise ValueError(f"须有至少一维和一个点，收到 {len(space)} 维 {n_trials} 个点")
+    columns = [dist.rvs(n_trials, random_state=rng).tolist() for dist in space.values()]
+    rows = zip(*columns, strict=True)
+    return [dict(zip(space, row, strict=True)) for row in rows]
+
+
+# --8<-- [end:random_points]
+
+
+# --8<-- [start:distinct_values]
+def distinct_values(points: Sequence[Mapping[str, float]]) -> dict[str, int]:
+    """数出每个超参数一共试了多少个不同的值。
+
+    Args:
+        points: 试过的点，名字须彼此相同。
+
+    Returns:
+        超参数名到不同取值个数的字典。
+
+    Raises:
+        ValueError: 一个点也没有。
+
+    Example:
+        >>> distinct_values(grid_points({"lr": [0.1, 1.0], "wd": [0, 1, 2]}))
+        {'lr': 2, 'wd': 3}
+    """
+    if not points:
+        raise ValueError("至少要有一个点，收到 0 个")
+    return {name: len({point[name] for point in points}) for name in points[0]}
+
+
+# --8<-- [end:distinct_values]
+
+
+# --8<-- [start:best_trial]
+def best_trial(
+    objective: Callable[..., Any], points: Sequence[Mapping[str, float]]
+) -> tuple[dict[str, float], float]:
+    """逐点求目标值，返回目标值最小的点和它的目标值；nan 永远不会当选。
+
+    Args:
+        objective: 以超参数名为关键字参数的函数，返回一个数，越小越好。
+        points: 要试的点。
+
+    Returns:
+        `(点, 目标值)`；并列时取先试的那个。
+
+    Raises:
+        ValueError: 没有一次试验的目标值是数（没有点，或全是 nan）。
+
+    Example:
+        >>> best_trial(lambda lr: (lr - 0.3) ** 2, grid_points({"lr": [0.1, 0.3]}))
+        ({'lr': 0.3}, 0.0)
+    """
+    trials = [(dict(point), float(objective(**point))) for point in points]
+    finished = [trial for trial in trials if not math.isnan(trial[1])]
+    if not finished:
+        raise ValueError(f"没有可比较的目标值：{len(trials)} 次试验全是 nan")
+    return min(finished, key=lambda trial: trial[1])
+
+
+# --8<-- [end:best_trial]
