@@ -1,0 +1,208 @@
+"""建成的网站：每块代码有输出，公式都排好，链接都通，不向外站要任何东西。"""
+
+import gzip
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+from tests.conftest import ROOT
+from tests.test_docs import STEMS, cells_of
+
+PAGES = ["index", *STEMS, "original", "errata", "glossary", "reference"]
+BASE = "http://site.invalid/"
+LOADING = {  # 浏览器不等点击就会去取的
+    "audio": "src",
+    "embed": "src",
+    "iframe": "src",
+    "img": "src",
+    "input": "src",
+    "object": "data",
+    "script": "src",
+    "source": "src",
+    "track": "src",
+    "video": "src",
+}
+LOADING_RELATIONS = {"icon", "manifest", "modulepreload", "preconnect", "dns-prefetch"}
+LOADING_RELATIONS |= {"preload", "prefetch", "stylesheet"}
+
+
+@cache
+def parse(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def page_path(site: Path, page: str) -> Path:
+    return site / ("index.html" if page == "index" else f"{page}/index.html")
+
+
+def html_pages(site: Path) -> list[Path]:
+    return sorted(site.rglob("*.html"))
+
+
+def address(site: Path, path: Path) -> str:
+    return urljoin(BASE, path.relative_to(site).as_posix().removesuffix("index.html"))
+
+
+def resolve(site: Path, url: str) -> Path:
+    path = unquote(urlsplit(url).path).lstrip("/")
+    return site / (path + "index.html" if path.endswith("/") or not path else path)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_is_there_and_chinese(site: Path, page: str) -> None:
+    soup = parse(page_path(site, page))
+    assert soup.html is not None
+    assert soup.html["lang"] == "zh"
+    assert soup.find("h1") is not None
+    assert soup.find("meta", {"name": "description"})["content"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_python_block_has_its_output(site: Path, page: str) -> None:
+    written = cells_of(ROOT / "docs" / f"{page}.md")
+    shown = parse(page_path(site, page)).select("div.cell")
+    assert len(shown) == len(written)
+    for cell, block in zip(written, shown, strict=True):
+        where = f"docs/{page}.md:{cell.line}"
+        assert block.select_one("div.highlight") is not None, where
+        outputs = block.find_all("div", class_="output", recursive=False)
+        assert len(outputs) == ("skip-execution" not in cell.tags), where
+        if cell.caption:
+            assert block.select_one(".output svg[role=img][aria-label]"), where
+            caption = block.select_one(".output figcaption")
+            assert caption is not None, where
+            assert caption.get_text() == cell.caption, where
+        if "raises-exception" in cell.tags:
+            assert block.select_one(".output pre.error"), where
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_question_page_shows_outputs_and_a_plot(site: Path, stem: str) -> None:
+    soup = parse(page_path(site, stem))
+    assert len(soup.select(".output > pre")) >= 3
+    assert len(soup.select(".output figure > svg")) >= 1
+
+
+def test_residual_figures_are_drawn(site: Path) -> None:
+    diagrams = parse(page_path(site, "residual_block")).select("figure.diagram")
+    assert len(diagrams) >= 3
+    for diagram in diagrams:
+        svg = diagram.svg
+        assert svg is not None
+        assert svg.title is not None
+        assert diagram.figcaption is not None
+    assert parse(page_path(site, "original")).select_one("figure.diagram svg")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_raw_is_left(site: Path, page: str) -> None:
+    soup = parse(page_path(site, page))
+    text = page_path(site, page).read_text(encoding="utf-8")
+    assert "--8<--" not in text
+    assert "katex-error" not in text
+    assert re.search(r"\\part\b", text) is None
+    article = BeautifulSoup(str(soup.article), "html.parser")
+    for hidden in article.select("code, pre, .katex, script, style"):
+        hidden.decompose()
+    prose = article.get_text()
+    assert "$" not in prose
+    assert re.search(r"\\[a-zA-Z]+", prose) is None
+    assert re.search(r"(?m)^\s*(\*|```|///)", prose) is None
+
+
+def test_every_formula_is_typeset(site: Path) -> None:
+    counts = {}
+    for page in PAGES:
+        formulas = parse(page_path(site, page)).select(".arithmatex")
+        counts[page] = len(formulas)
+        assert all(f.select_one(".katex math") for f in formulas)
+    assert all(counts[stem] for stem in STEMS)
+
+
+def test_links_and_anchors_lead_somewhere(site: Path) -> None:
+    for path in html_pages(site):
+        if path.name == "404.html":
+            continue  # 它的链接是相对网站根的
+        here = address(site, path)
+        soup = parse(path)
+        urls = {e["href"] for e in soup.select("a[href], link[href]")}
+        urls |= {e["src"] for e in soup.select("[src]")}
+        for url in map(str, urls):
+            target, anchor = urldefrag(urljoin(here, url))
+            if not target.startswith(BASE):
+                continue
+            file = resolve(site, target)
+            assert file.is_file(), f"{path.relative_to(site)}: {url}"
+            if anchor and anchor != "__skip" and file.suffix == ".html":
+                found = parse(file).find(id=unquote(anchor))
+                assert found is not None, f"{path.relative_to(site)}: {url}"
+
+
+def test_no_request_goes_to_another_host(site: Path) -> None:
+    for path in html_pages(site):
+        here = address(site, path)
+        soup = parse(path)
+        urls = [
+            str(e[LOADING[e.name]])
+            for e in soup.select("[src], [data]")
+            if e.name in LOADING and LOADING[e.name] in e.attrs
+        ]
+        for link in soup.select("link[href]"):
+            if set(link["rel"]) & LOADING_RELATIONS:
+                urls.append(str(link["href"]))
+        urls += re.findall(r"url\(\s*['\"]?([^'\")]+)", str(soup))
+        assert not soup.select("[srcset], base")
+        for url in urls:
+            assert urljoin(here, url).startswith((BASE, "data:")), f"{path}: {url}"
+
+
+def test_stylesheets_name_only_files_that_are_there(site: Path) -> None:
+    sheets = sorted(site.rglob("*.css"))
+    assert sheets
+    for sheet in sheets:
+        text = sheet.read_text(encoding="utf-8")
+        assert "@import" not in text
+        for url in re.findall(r"url\(\s*['\"]?([^'\")]+)", text):
+            if url.startswith(("data:", "#")):
+                continue
+            target = urljoin(address(site, sheet), url)
+            assert target.startswith(BASE), f"{sheet.name}: {url}"
+            assert resolve(site, target).is_file(), f"{sheet.name}: {url}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_ids_are_unique_and_speak(site: Path, page: str) -> None:
+    soup = parse(page_path(site, page))
+    ids = Counter(str(e["id"]) for e in soup.select("[id]"))
+    assert [i for i, count in ids.items() if count > 1] == []
+    headings = soup.select("article h2, article h3")
+    anchors = [str(h.get("id", "")) for h in headings]
+    assert [a for a in anchors if not re.fullmatch(r"[A-Za-z][\w.-]*", a)] == []
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_question_page_is_light(site: Path, stem: str) -> None:
+    size = len(gzip.compress(page_path(site, stem).read_bytes()))
+    assert size <= 40_000, f"{stem}: {size} 字节"
+
+
+def test_folded_answers_read_without_scripts(site: Path) -> None:
+    for stem in STEMS:
+        soup = parse(page_path(site, stem))
+        folded = soup.select("details")
+        assert all(d.find("summary", recursive=False) for d in folded)
+        assert not soup.select("article noscript, article script")
+
+
+def test_search_index_knows_chinese_words_and_no_formulas(site: Path) -> None:
+    index = (site / "search" / "search_index.json").read_text(encoding="utf-8")
+    assert r"感受野" in index.encode().decode("unicode_escape", "ignore") or (
+        "\\u611f\\u53d7\\u91ce" in index
+    )
+    assert "mathnormal" not in index
+    assert "annotation" not in index
