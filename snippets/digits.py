@@ -113,7 +113,7 @@ def train_classifier(
         batch = torch.randint(len(x), (batch_size,), generator=generator)
         loss = F.cross_entropy(net(x[batch]), y[batch])
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         optimizer.step()
         losses.append(loss.item())
     return losses

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 torch.set_num_threads(1)  # 与页面的内核相同；张量小，多线程反而慢
 
 ROOT = Path(__file__).parent.parent
