@@ -120,6 +120,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     # 0.27 在 mathjax_version 不为 2 时会往每页写外站的脚本；0.26 没有这个选项
     jupyter.config.data |= {
         "cache_dir": str(build.cache / "outputs"),
+        "include": ["*.ipynb"],  # 只有 on_files 写的笔记本
         "mathjax_version": 2,
     }
 
@@ -140,10 +141,14 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def _terms(glossary: Path) -> list[str]:
-    """术语表里每张表第一列的中文词。"""
+    """术语表里每张表第一列的中文词；以别的词结尾的不要，否则搜「网络」找不到「残差网络」。"""
     text = glossary.read_text(encoding="utf-8") if glossary.is_file() else ""
-    first_column = re.findall(r"^\|\s*([^|]+?)\s*\|", text, re.M)
-    return [term for term in first_column if re.fullmatch(r"[\u4e00-\u9fff]+", term)]
+    terms = re.findall(r"^\|\s*([\u4e00-\u9fff]+)\s*\|", text, re.M)
+    return [
+        term
+        for term in terms
+        if not any(term != other and term.endswith(other) for other in terms)
+    ]
 
 
 def _report_maths(text: str, message: str) -> None:
