@@ -88,7 +88,7 @@ class _Typeset(Treeprocessor):
                 self._typeset(element)
         for text in _prose(root):
             if "$" in text:
-                # 行内的 \$ 此时已换成占位符
+                # 行内的 \$ 到这里已不是美元号
                 self.report(
                     text.strip(), "公式没有被认出：$ 内侧不留空格，$$ 前后要有空行"
                 )

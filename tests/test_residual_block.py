@@ -299,7 +299,7 @@ def test_depth_run_is_the_sum_of_its_parts(batch_norm: bool) -> None:
 
 @pytest.mark.parametrize(("lr", "steps"), [(0.001, 200), (0.01, 80)])
 def test_plain_net_degrades_with_healthy_gradients(lr: float, steps: int) -> None:
-    # 页上用 0.003 与 80 步；学习率小就多走几步，结论不变：加深只使普通网络变差
+    # 页上用 0.003 与 70 步；学习率小就多走几步，结论不变：加深只使普通网络变差
     x, y, *_ = digits_split()
     runs = {
         (block, depth): train_depth(
