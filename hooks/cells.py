@@ -21,6 +21,8 @@ from hooks.faults import Fault
 from hooks.figure import tidy_svg
 
 OPTIONS = {"tags", "caption", "alt"}
+KINDS = {"text/plain", "image/svg+xml"}
+LONGEST_OUTPUT = 100_000  # 一张图约 20,000 个字符
 TAGS = {"hide-input", "raises-exception", "skip-execution"}
 HEADER = """\
 ---
@@ -97,6 +99,14 @@ class Source:
                     f"{path} 里「{section}」的{meaning}标记 [{kind}:{section}] "
                     f"应恰有 1 个，实有 {count} 个",
                 )
+        body = re.search(
+            rf"\[start:\s*{section}\](.*?)\[end:\s*{section}\]", self._files[path], re.S
+        )
+        definition = rf"^(?:async def|def|class) {section}\b"
+        if path.endswith(".py") and not re.search(
+            definition, body[1] if body else "", re.M
+        ):
+            raise Fault(line, f"{path} 的「{section}」段里没有名为 {section} 的定义")
 
 
 def find_citations(text: str) -> Iterator[tuple[int, str, str | None]]:
@@ -283,7 +293,19 @@ def check_runs(cells: Sequence[Cell], runs: Sequence[Run]) -> Iterator[Fault]:
             yield _error_fault(cell, errors[0], run.count)
         if not errors and "raises-exception" in cell.tags:
             yield Fault(cell.line, "这一块标了 raises-exception，却没有出错")
+        length = sum(len(json.dumps(o, ensure_ascii=False)) for o in run.outputs)
+        if length > LONGEST_OUTPUT:
+            yield Fault(
+                cell.line, f"输出有 {length} 个字符，上限 {LONGEST_OUTPUT}，请少印一些"
+            )
         for output in run.outputs:
+            kinds = set(output.get("data", {}))
+            if kinds and (not kinds & KINDS or {"image/png", "image/jpeg"} & kinds):
+                names = "、".join(sorted(kinds))
+                yield Fault(
+                    cell.line,
+                    f"不支持这种输出：{names}；可用文字、表格和 matplotlib 的图",
+                )
             if output.get("name") == "stderr":
                 warning = output["text"].strip().splitlines()[0]
                 yield Fault(cell.line, f"这一块写了标准错误，请消除警告：{warning}")
@@ -382,7 +404,7 @@ def _render_output(cell: Cell, output: dict[str, Any], prefix: str) -> str:
         return f"<figure>{svg}<figcaption>{caption}</figcaption></figure>"
     if (table := _table(data.get("text/html", ""))) is not None:
         return table
-    return _pre(data["text/plain"])
+    return _pre(data.get("text/plain", ""))
 
 
 def _table(text: str) -> str | None:

@@ -174,8 +174,15 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     versions = _versions()
     for file in files.documentation_pages():
         page = file.src_uri
-        build.sources[page] = text = file.content_string
-        for fault in faults.raw_tags(text):
+        try:
+            build.sources[page] = text = file.content_string
+        except UnicodeDecodeError as error:
+            build.report(page, faults.encoding_fault(error))
+            file.content_string = ""
+            continue
+        for fault in faults.front_matter_faults(text):
+            build.report(page, fault)
+        for fault in faults.markup_faults(text):
             build.report(page, fault)
         try:
             found = cells.read_cells(text, source)

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import yaml
+
 
 @dataclass(order=True, unsafe_hash=True)
 class Fault(Exception):
@@ -69,10 +71,12 @@ def link_fault(message: str, sources: dict[str, str]) -> tuple[str, Fault] | Non
 
 
 RAW_TAG = re.compile(r"<(?P<tag>img|a)\s[^>]*\b(?:src|href)\s*=", re.IGNORECASE)
+NAMELESS_IMAGE = re.compile(r"!\[\s*\]\(")
+FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*\n", re.S)
 
 
-def raw_tags(text: str) -> Iterator[Fault]:
-    """找出直接写成 HTML 的图片与链接：MkDocs 不检查它们的去处。
+def markup_faults(text: str) -> Iterator[Fault]:
+    """找出直接写成 HTML 的图片与链接（MkDocs 不检查其去处）和没有说明的图片。
 
     Args:
         text: 页面全文。
@@ -80,7 +84,35 @@ def raw_tags(text: str) -> Iterator[Fault]:
     fenced = False
     for number, line in enumerate(text.splitlines(), 1):
         fenced ^= line.lstrip().startswith("```")
-        if not fenced and (match := RAW_TAG.search(re.sub(r"`[^`]*`", "", line))):
+        prose = "" if fenced else re.sub(r"`[^`]*`", "", line)
+        if match := RAW_TAG.search(prose):
             yield Fault(
                 number, f"请用 Markdown 写法代替 <{match['tag']}>，这样去处才会被检查"
             )
+        if NAMELESS_IMAGE.search(prose):
+            yield Fault(number, "图片要有文字说明：![说明](图片)")
+
+
+def front_matter_faults(text: str) -> Iterator[Fault]:
+    """页首的 YAML 有误时给出错误：MkDocs 会把它当正文印出来。
+
+    Args:
+        text: 页面全文。
+    """
+    if match := FRONT_MATTER.match(text):
+        try:
+            if not isinstance(yaml.safe_load(match[1]), dict):
+                yield Fault(1, "页首应是「键: 值」形式的 YAML")
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line if error.problem_mark else 0
+            yield Fault(line + 2, f"页首的 YAML 有误：{error.problem}")
+
+
+def encoding_fault(error: UnicodeDecodeError) -> Fault:
+    """页面不是 UTF-8 时的错误，行号是第一个读不懂的字节的。
+
+    Args:
+        error: 解码时的异常。
+    """
+    line = error.object.count(b"\n", 0, error.start) + 1
+    return Fault(line, "不是 UTF-8 编码，请另存为 UTF-8")

@@ -50,7 +50,7 @@ class SmallSite:
         for path, text in files.items():
             target = self.folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8", newline="")
+            target.write_bytes(text.encode("utf-8", "surrogateescape"))
         pages = sorted(p.name for p in (self.folder / "docs").glob("*.md"))
         config = SMALL_CONFIG.format(root=ROOT, nav=", ".join(pages))
         (self.folder / "mkdocs.yml").write_text(config, encoding="utf-8")

@@ -97,6 +97,19 @@ FAULTS = {
     "dead_anchor": ("# 页\n\n[乙](index.md#nowhere)\n", 3, "死链 index.md#nowhere"),
     "dead_self": ("# 页\n\n甲\n\n[乙](#nowhere)\n", 5, "死链 #nowhere"),
     "missing_image": ("# 页\n\n![图](nothing.png)\n", 3, "死链 nothing.png"),
+    "no_text": ("# 页\n\n![](assets/favicon.svg)\n", 3, "文字说明"),
+    "front_matter": ("---\na: 1\nb: [1\n---\n# 页\n", 3, "YAML 有误"),
+    "not_utf8": ("# 页\n\n\udcff\n", 3, "不是 UTF-8"),
+    "prints_much": (
+        '# 页\n\n```python\nprint("x" * 200_000)\n```\n',
+        4,
+        "上限 100000",
+    ),
+    "misnamed_section": (
+        '# 页\n\n```python\n--8<-- "b.py:other"\n```\n',
+        4,
+        "没有名为 other 的定义",
+    ),
     "raw_image": ('# 页\n\n<img src="nothing.png" alt="图">\n', 3, "<img>"),
 }
 BROKEN = """\
@@ -104,6 +117,9 @@ BROKEN = """\
 def broken(x: int = missing) -> int:
     return x
 # --8<-- [end:broken]
+# --8<-- [start:other]
+def another() -> None: ...
+# --8<-- [end:other]
 """
 PAGE = """\
 # 首页

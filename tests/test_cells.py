@@ -132,6 +132,22 @@ def test_adjacent_streams_are_one() -> None:
     assert [o.get("text") for o in run.outputs] == ["ab", None, "c", "d"]
 
 
+@pytest.mark.parametrize(
+    ("data", "faults"),
+    [
+        ({"text/plain": "1"}, 0),
+        ({"text/plain": "<图>", "image/png": "x"}, 1),
+        ({"application/x": "1"}, 1),
+    ],
+)
+def test_unknown_kind_of_output_is_a_fault(data: dict[str, str], faults: int) -> None:
+    run = Run(1, [{"output_type": "execute_result", "data": data}])
+    found = list(check_runs([Cell("1", (3,))], [run]))
+    assert [(fault.line, "不支持" in fault.message) for fault in found] == [
+        (3, True)
+    ] * faults
+
+
 def test_foreign_template_is_told() -> None:
     with pytest.raises(ValueError, match="模板"):
         read_runs("<p>别的模板</p>")

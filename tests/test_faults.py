@@ -2,7 +2,14 @@
 
 import pytest
 
-from hooks.faults import Fault, find_line, link_fault, raw_tags
+from hooks.faults import (
+    Fault,
+    encoding_fault,
+    find_line,
+    front_matter_faults,
+    link_fault,
+    markup_faults,
+)
 
 
 def test_line_of_the_first_needle_found() -> None:
@@ -45,4 +52,29 @@ def test_other_warnings_are_left_alone() -> None:
 
 def test_raw_html_links_are_found_outside_code() -> None:
     text = '`<img src="a">`\n```text\n<img src="a">\n```\n<a id="x"></a>\n<img\talt="" src="a">\n'
-    assert [fault.line for fault in raw_tags(text)] == [6]
+    assert [fault.line for fault in markup_faults(text)] == [6]
+
+
+def test_images_want_a_text_outside_code() -> None:
+    text = "![甲](a.svg)\n![](a.svg)\n`![](a.svg)`\n![ ](a.svg)\n"
+    assert [fault.line for fault in markup_faults(text)] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("# 页\n", []),
+        ("---\na: 1\n---\n# 页\n", []),
+        ("---\na: 1\nb: [1\n---\n# 页\n", [3]),
+        ("---\na: 1\n b: 2\n---\n# 页\n", [3]),
+        ("---\n只有字\n---\n# 页\n", [1]),
+    ],
+)
+def test_front_matter_is_yaml(text: str, lines: list[int]) -> None:
+    assert [fault.line for fault in front_matter_faults(text)] == lines
+
+
+def test_line_of_the_byte_that_is_not_utf8() -> None:
+    with pytest.raises(UnicodeDecodeError) as caught:
+        "甲\n乙".encode().replace("乙".encode(), b"\xff").decode()
+    assert encoding_fault(caught.value).line == 2
