@@ -9,7 +9,7 @@ NODE_READY := hooks/node_modules/.ready
 
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help serve build test check lock clean
+.PHONY: help serve build test mutants check lock clean
 
 help: ## 列出各个命令
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ build: $(NODE_READY) ## 构建网站到 site/，有一处错误就失败
 
 test: $(NODE_READY) ## 运行全部测试
 	$(BIN)/pytest --cov
+
+mutants: $(NODE_READY) ## 照登记逐一改错代码，看每条主张的测试是否变红
+	$(BIN)/python -m tests.mutants
 
 check: $(PYTHON_READY) ## 检查格式、写法和类型
 	$(BIN)/ruff format --check .

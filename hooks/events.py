@@ -1,7 +1,7 @@
 """与 MkDocs 的接线：在哪个时刻做哪一步，步骤本身在别的模块里。
 
-一次构建：on_config 备好扩展；on_files 把每页的代码切成格子、写成笔记本；on_nav 让
-mkdocs-jupyter 并排运行它们；随后每页照普通 Markdown 渲染，代码块由 format_cell 画出；
+一次构建：on_config 备好扩展；on_files 把每页的代码切成格子；on_nav 取缓存，变了的页
+交给 mkdocs-jupyter 并排运行；随后每页照普通 Markdown 渲染，代码块由 format_cell 画出；
 on_env 时全部页面已渲染而一个文件都还没写，有错就在这里停下。
 """
 
@@ -9,11 +9,12 @@ import functools
 import html
 import importlib.metadata
 import itertools
-import json
 import logging
 import os
 import re
 import sys
+import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +39,10 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import CountHandler, get_relative_url
 from pymdownx.snippets import SnippetPreprocessor
 
-from hooks import cells, execution, faults, maths, typography
+from hooks import cells, claims, drawing, execution, faults, maths, runs, typography
+from hooks.cache import Cache
+from hooks.claims import Claim
+from hooks.runs import Run
 from hooks.staging import Staging
 
 HERE = Path(__file__).parent
@@ -50,29 +54,30 @@ class Build:
     """一次构建中已知的一切。
 
     Args:
-        cache: 放笔记本和输出的文件夹。
+        cache: 各页输出的缓存。
+        claims: 登记的主张。
         sources: 页面路径到页面全文。
         blocks: 页面路径到它的代码块。
-        runs: 页面路径到各块的运行结果。
+        runs: 页面路径到各格的运行结果。
+        measures: 主张的 id 到量出的值。
         found: 查出的错误。
+        troubles: 环境的问题，各是一句话。
         page: 正在渲染的页面。
         staging: 建网站的临时文件夹；预览时没有。
         warnings: 数 MkDocs 和插件的警告。
     """
 
-    cache: Path = Path(".cache")
+    cache: Cache = field(default_factory=lambda: Cache(Path(".cache")))
+    claims: dict[str, Claim] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, list[cells.Cell]] = field(default_factory=dict)
-    runs: dict[str, list[cells.Run]] = field(default_factory=dict)
-    found: list[tuple[str, faults.Fault]] = field(default_factory=list)
+    runs: dict[str, dict[str, Run]] = field(default_factory=dict)
+    measures: dict[str, float] = field(default_factory=dict)
+    found: set[tuple[str, faults.Fault]] = field(default_factory=set)
+    troubles: set[str] = field(default_factory=set)
     page: Page | None = None
     staging: Staging | None = None
     warnings: CountHandler = field(default_factory=CountHandler)
-
-    def report(self, page: str, fault: faults.Fault) -> None:
-        """记下一处错误；同一处只记一次。"""
-        if (page, fault) not in self.found:
-            self.found.append((page, fault))
 
 
 build = Build()
@@ -96,16 +101,35 @@ class _LinkFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         found = faults.link_fault(record.getMessage(), build.sources)
         if found is not None:
-            build.report(*found)
+            build.found.add(found)
         return found is None
+
+
+class _SetupFilter(logging.Filter):
+    """环境的问题由 on_build_error 说，MkDocs 不必先说一遍。"""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        del record
+        return not isinstance(sys.exception(), OSError | faults.SetupError)
+
+
+def on_build_error(error: Exception, **_: Any) -> None:
+    """环境的问题用一句话说清，不打印回溯。"""
+    if isinstance(error, faults.SetupError):
+        raise Abort(f"{error}。没有发布。")
+    if isinstance(error, OSError):
+        raise Abort(f"{faults.explain_os_error(error)}。没有发布。")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """备好 Markdown 扩展、mkdocs-jupyter 和搜索的词典。"""
     global build
-    build = Build(cache=Path(config.config_file_path).parent / ".cache")
+    root = Path(config.config_file_path).parent
+    registry, errors = claims.read_claims(root / "tests" / "claims")
+    build = Build(cache=Cache(root / ".cache"), claims=registry, troubles=set(errors))
     Hooks._load_hook.cache_clear()  # 否则 MkDocs 只加载本文件一次
     logging.getLogger("mkdocs.structure.pages").filters[:] = [_LinkFilter()]
+    logging.getLogger("mkdocs.commands.build").filters[:] = [_SetupFilter()]
     build.warnings.setLevel(logging.WARNING)
     logging.getLogger("mkdocs").addHandler(build.warnings)
     if not _serving() and not _dirty():
@@ -119,8 +143,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     jupyter = config.plugins["mkdocs-jupyter"]
     # 0.27 在 mathjax_version 不为 2 时会往每页写外站的脚本；0.26 没有这个选项
     jupyter.config.data |= {
-        "cache_dir": str(build.cache / "outputs"),
-        "include": ["*.ipynb"],  # 只有 on_files 写的笔记本
+        "cache": False,  # 缓存由 hooks/cache.py 管
+        "include": ["*.ipynb"],  # 只有 _execute 写的笔记本
         "mathjax_version": 2,
     }
 
@@ -133,7 +157,11 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         }
     ]
     extensions: list[Any] = config.markdown_extensions
-    extensions += [maths.MathsExtension(_report_maths), typography.ChineseNewlines()]
+    extensions += [
+        maths.MathsExtension(_report),
+        claims.ClaimMarks(_describe_claim, _report),
+        typography.ChineseNewlines(),
+    ]
     jieba.setLogLevel(logging.WARNING)
     for term in _terms(Path(config.docs_dir, "glossary.md")):
         jieba.add_word(term)
@@ -151,13 +179,22 @@ def _terms(glossary: Path) -> list[str]:
     ]
 
 
-def _report_maths(text: str, message: str) -> None:
-    """记下当前页的公式错误。"""
+def _report(text: str, message: str) -> None:
+    """记下当前页里 `text` 处的错误。"""
     assert build.page is not None
     page = build.page.file.src_uri
     first = text.splitlines()[0]
     line = faults.find_line(build.sources[page], f"${text}$", text, first, first[:12])
-    build.report(page, faults.Fault(line, message))
+    build.found.add((page, faults.Fault(line, message)))
+
+
+def _describe_claim(name: str) -> str | None:
+    """主张的标记上的提示。"""
+    if (claim := build.claims.get(name)) is None:
+        return None
+    value = build.measures.get(name)
+    measured = "未测得" if value is None else claims.format_number(value)
+    return f"证据：预期 {claim.describe()}，实测 {measured}"
 
 
 @event_priority(-100)
@@ -170,31 +207,20 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         uri = f"assets/katex/fonts/{font.name}"
         files.append(File.generated(config, uri, abs_src_path=str(font)))
     source = _snippet_source(config)
-    preamble = (HERE / "preamble.py").read_text(encoding="utf-8")
-    versions = _versions()
     for file in files.documentation_pages():
         page = file.src_uri
         try:
             build.sources[page] = text = file.content_string
         except UnicodeDecodeError as error:
-            build.report(page, faults.encoding_fault(error))
-            file.content_string = ""
+            build.found.add((page, faults.encoding_fault(error)))
+            file.content_string = build.sources[page] = ""
             continue
-        for fault in faults.front_matter_faults(text):
-            build.report(page, fault)
-        for fault in faults.markup_faults(text):
-            build.report(page, fault)
+        found = [*faults.front_matter_faults(text), *faults.markup_faults(text)]
         try:
-            found = cells.read_cells(text, source)
-        except faults.Fault as fault:
-            build.report(page, fault)
-            continue
-        if any("skip-execution" not in cell.tags for cell in found):
-            notebook = build.cache / "notebooks" / f"{page}.ipynb"
-            _write(notebook, cells.make_notebook(found, preamble, versions))
-            file.content_string = text
-            file.abs_src_path = str(notebook)
-        build.blocks[page] = found
+            build.blocks[page] = cells.read_cells(text, source)
+        except ExceptionGroup as group:
+            found += [e for e in group.exceptions if isinstance(e, faults.Fault)]
+        build.found |= {(page, fault) for fault in found}
     return files
 
 
@@ -215,71 +241,112 @@ def _versions() -> dict[str, str]:
     requirements = importlib.metadata.requires("deep-learning-qa") or []
     names = {re.split(r"[^\w.-]", r)[0] for r in requirements if "extra ==" not in r}
     names |= {"ipykernel", "ipython", "matplotlib-inline", "mkdocs-jupyter", "nbclient"}
-    installed = {d.name: d.version for d in importlib.metadata.distributions()}
     template = HERE / "templates" / "mkdocs_html" / "notebook.html.j2"
-    return {name: installed.get(name, "") for name in sorted(names)} | {
+    return {name: importlib.metadata.version(name) for name in sorted(names)} | {
         "python": sys.version,
         "template": template.read_text(encoding="utf-8"),
     }
 
 
-def _write(path: Path, text: str) -> None:
-    """写文件；中途被打断时，旧文件原样留着。"""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-
-
 def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
-    """并排运行各页的代码，收下输出，查出错误。"""
-    for entry in (build.cache / "outputs").glob("*.json"):
-        try:
-            json.loads(entry.read_text(encoding="utf-8"))
-        except ValueError:
-            entry.unlink()  # 写到一半就断了的缓存
+    """取出各页的输出，变了的并排运行；查出错误。"""
+    preamble = (HERE / "preamble.py").read_text(encoding="utf-8")
+    versions = _versions()
+    stale = {}
+    for page, blocks in build.blocks.items():
+        if not any(cell.runs for cell in blocks):
+            continue
+        notebook = runs.make_notebook(blocks, preamble, versions)
+        if (entry := build.cache.load(page, notebook)) is not None:
+            build.runs[page] = runs.read_runs(entry)
+        else:
+            stale[page] = notebook
     run = functools.partial(_run_page, config=config, files=files)
-    live = [
-        file.page or Page(None, file, config)
-        for file in files.documentation_pages()
-        if str(file.abs_src_path).endswith(".ipynb")
-    ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(run, live))
+        list(pool.map(run, stale, stale.values()))
+    if build.cache.trouble:
+        reason = faults.explain_os_error(build.cache.trouble)
+        click.echo(f"WARNING -  缓存写不进去，下次构建要重新运行。{reason}", err=True)
+    for page, found in build.runs.items():
+        build.measures |= runs.read_measures(found)
+        for fault in runs.check_runs(build.blocks[page], found):
+            build.found.add((page, fault))
+    build.found |= set(_claim_faults())
     return nav
 
 
-def _run_page(page: Page, config: MkDocsConfig, files: Files) -> None:
-    """运行一页（或取缓存）；mkdocs-jupyter 把输出渲染成一段 JSON，见 templates。"""
-    name = page.file.src_uri
-    found = build.blocks[name]
-    config.plugins["mkdocs-jupyter"].on_pre_page(page, config=config, files=files)
+def _run_page(page: str, notebook: str, config: MkDocsConfig, files: Files) -> None:
+    """运行一页，记进缓存；中断了就记下原因。"""
+    execute = functools.partial(_execute, page, notebook, config, files)
     try:
-        execution.run(functools.partial(page.render, config, files))
-    except Exception as error:
-        reason = execution.explain(error)
-        if reason is None:
-            raise
-        index, message = reason
-        build.report(name, faults.Fault(found[max(index - 1, 0)].line, message))
+        found = runs.extract_runs(execution.run(execute))
+    except execution.Interrupted as error:
+        blocks = [
+            cell for cell in build.blocks[page] for _ in range(1 + bool(cell.claims))
+        ]
+        cell = blocks[max(error.index - 1, 0)]
+        build.found.add((page, faults.Fault(cell.line, str(error))))
         return
-    build.runs[name] = runs = cells.read_runs(page.content or "")
-    for fault in cells.check_runs(found, runs):
-        build.report(name, fault)
+    except execution.NoKernel as error:
+        build.troubles.add(str(error))
+        return
+    build.runs[page] = runs.read_runs(found)
+    build.cache.save(page, notebook, found)
+
+
+def _execute(page: str, notebook: str, config: MkDocsConfig, files: Files) -> str:
+    """让 mkdocs-jupyter 运行一个笔记本；它把结果渲染成一段 JSON，见 templates。"""
+    with tempfile.TemporaryDirectory(prefix="notebook-") as folder:
+        path = Path(folder, f"{Path(page).stem}.ipynb")
+        path.write_text(notebook, encoding="utf-8")
+        file = File.generated(config, f"{page}.ipynb", abs_src_path=str(path))
+        shadow = Page(None, file, config)
+        plugin = config.plugins["mkdocs-jupyter"]
+        plugin.on_pre_page(shadow, config=config, files=files)
+        shadow.render(config, files)
+    return shadow.content or ""
+
+
+def _claim_faults() -> Iterator[tuple[str, faults.Fault]]:
+    """逐个给出主张的错误：量出的值与预期不合，没有登记，没有量。"""
+    for page, blocks in build.blocks.items():
+        for cell in blocks:
+            for name, _ in cell.claims:
+                claim, value = build.claims.get(name), build.measures.get(name)
+                message = ""
+                if claim is None:
+                    message = "没有登记；请改 id，或在 tests/claims 里登记"
+                elif value is not None and not claim.holds(value):
+                    message = (
+                        f"不成立：预期 {claim.describe()}，"
+                        f"实测 {claims.format_number(value)}"
+                    )
+                if message:
+                    yield page, faults.Fault(cell.line, f"主张 {name} {message}")
+    measured = {
+        n for blocks in build.blocks.values() for c in blocks for n, _ in c.claims
+    }
+    for claim in build.claims.values():
+        if claim.id not in measured and f"{claim.stem}.md" in build.blocks:
+            yield (
+                f"{claim.stem}.md",
+                faults.Fault(
+                    1, f"登记的主张 {claim.id} 没有量；请在一块的块头写 claims={{…}}"
+                ),
+            )
 
 
 @event_priority(-100)
 def on_pre_page(page: Page, config: MkDocsConfig, files: Files) -> Page:
-    """页面交还给 MkDocs 自己渲染：mkdocs-jupyter 的活已在 on_nav 干完。"""
+    """记下正在渲染的页面。"""
     del config, files
-    vars(page).pop("render", None)
-    page.content = None
     build.page = page
     return page
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """把块头的选项换成格子的序号，superfences 才认得；行数不变。"""
+    """填上证据页的表；把块头的选项换成格子的序号，superfences 才认得。"""
+    markdown = re.sub(r"^<!-- claims: (\w+) -->$", _evidence, markdown, flags=re.M)
     if page.file.src_uri not in build.blocks:
         # 有引用展不开，错误已经记下；预览时页面仍要能看
         markdown = re.sub(cells.CITATION.pattern, "（引用有误）", markdown, flags=re.M)
@@ -290,6 +357,12 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         markdown,
         flags=re.M,
     )
+
+
+def _evidence(match: re.Match[str]) -> str:
+    """一题的证据表。"""
+    listed = [claim for claim in build.claims.values() if claim.stem == match[1]]
+    return "\n".join(claims.tabulate(listed, build.measures, f"{match[1]}.md"))
 
 
 def _validate_cell(
@@ -310,25 +383,30 @@ def format_cell(
     **_: Any,
 ) -> str:
     """画出一格：代码、定义的出处、输出。superfences 遇到 python 块时调用。"""
-    del source, language, md
+    del language, md
     assert build.page is not None
     page = build.page.file.src_uri
     number = int(options["cell"])
     if page not in build.blocks:
-        return ""  # 这一页的代码没有读成，错误已经记下
+        # 这一页的代码没有读成，错误已经记下
+        return f"<pre><code>{html.escape(source)}</code></pre>"
     cell = build.blocks[page][number]
-    code = cells.render_code(cell)
+    code = drawing.render_code(cell)
     if "hide-input" in cell.tags:
         summary = "作图代码" if cell.caption else "准备代码"
         code = f"<details><summary>{summary}</summary>{code}</details>"
     parts = [code, _sources(cell, build.page)]
-    if "skip-execution" in cell.tags:
-        parts.append('<p class="cell-note">这一段不运行。</p>')
-    else:
-        runs = build.runs.get(page, [])
-        outputs = runs[number].outputs if number < len(runs) else []
-        output = cells.render_outputs(cell, outputs, f"f{number}")
+    if cell.runs:
+        run = build.runs.get(page, {}).get(f"cell-{number}")
+        output = drawing.render_outputs(cell, run.outputs if run else [], f"f{number}")
         parts.append(f'<div class="output no-copy">{output}</div>')
+    else:
+        parts.append('<p class="cell-note">这一段不运行。</p>')
+    parts += [
+        f'<p class="cell-fault">{html.escape(fault.at(page))}</p>'
+        for where, fault in sorted(build.found)
+        if where == page and cell.lines[0] <= fault.line <= cell.lines[-1]
+    ]
     return f'<div class="{class_name}" id="cell-{number}">{"".join(parts)}</div>'
 
 
@@ -352,10 +430,12 @@ def on_env(env: Any, config: MkDocsConfig, files: Files) -> Any:
     for file in files.documentation_pages():
         if file.page is not None:
             file.page.validate_anchor_links(files=files, log_level=logging.WARNING)
-    for page, fault in sorted(build.found):
-        log.error(fault.at(page))
-    if build.found and not _serving():
-        raise Abort(f"共 {len(build.found)} 处错误，没有发布。")
+    lines = sorted(build.troubles)
+    lines += [fault.at(page) for page, fault in sorted(build.found)]
+    for line in lines:
+        log.error(line)
+    if lines and not _serving():
+        raise Abort(f"共 {len(lines)} 处错误，没有发布。")
     return env
 
 
@@ -375,7 +455,8 @@ def on_shutdown() -> None:
 
 def on_page_context(context: Any, page: Page, **_: Any) -> Any:
     """预览时把本页的错误写在页首，改好就消失。"""
-    lines = [f.at(p) for p, f in sorted(build.found) if p == page.file.src_uri]
+    lines = sorted(build.troubles)
+    lines += [f.at(p) for p, f in sorted(build.found) if p == page.file.src_uri]
     if lines:
         items = "".join(f"<li><code>{html.escape(line)}</code></li>" for line in lines)
         page.content = (

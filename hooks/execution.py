@@ -5,10 +5,28 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 STARTS = 3  # 内核先选端口后绑定，端口偶尔会被别的程序抢走
 _running = threading.local()
+
+
+class Interrupted(Exception):
+    """某一格没有运行完。
+
+    Args:
+        index: 第几格，从 0 数起，第 0 格是 preamble。
+        reason: 原因和怎么办。
+    """
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(reason)
+        self.index = index
+
+
+class NoKernel(Exception):
+    """内核启动不了。"""
 
 
 def time_limit() -> int:
@@ -22,35 +40,42 @@ def remember(cell: Any, cell_index: int) -> None:
     _running.index = cell_index
 
 
-def run(notebook: Callable[[], None]) -> None:
+def run(notebook: Callable[[], str]) -> str:
     """运行一个笔记本；内核没有启动起来就再启动。
 
     Args:
-        notebook: 启动内核、运行各格。
+        notebook: 启动内核、运行各格，给出结果。
+
+    Returns:
+        `notebook` 给出的结果。
 
     Raises:
-        Exception: `notebook` 抛出的，多次启动不成时是最后一次的。
+        Interrupted: 某一格超过时限，或内核在其中死了。
+        NoKernel: 没有内核，或几次都启动不成。
     """
-    for attempt in range(1, STARTS + 1):
+    reason = ""
+    for _ in range(STARTS):
         _running.index = None
         try:
             return notebook()
-        except RuntimeError:
-            if _running.index is not None or attempt == STARTS:
+        except (CellTimeoutError, DeadKernelError) as error:
+            if _running.index is None:
                 raise
-    return None
+            raise Interrupted(_running.index, _explain(error)) from error
+        except NoSuchKernel as error:
+            reason = str(error)
+            break
+        except RuntimeError as error:
+            if _running.index is not None:
+                raise
+            reason = str(error)
+    raise NoKernel(f"内核启动不了，请重新安装：pip install ipykernel（{reason}）")
 
 
-def explain(error: Exception) -> tuple[int, str] | None:
-    """把运行中断的原因说清楚。
-
-    Returns:
-        第几格（从 0 数起，第 0 格是 preamble）和原因；不是代码的错则为 `None`。
-    """
-    if _running.index is None:
-        return None
+def _explain(error: Exception) -> str:
     if isinstance(error, CellTimeoutError):
-        return _running.index, f"超过时限 {time_limit()} 秒（环境变量 CELL_TIMEOUT）"
-    if isinstance(error, DeadKernelError):
-        return _running.index, "运行时内核死了，常见原因是内存不足或调用了 os._exit"
-    return None
+        return (
+            f"超过时限 {time_limit()} 秒；请把计算改小，"
+            "或用环境变量 CELL_TIMEOUT 放宽时限"
+        )
+    return "运行时内核死了，常见原因是内存不足或调用了 os._exit；请把计算改小"

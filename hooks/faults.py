@@ -1,5 +1,6 @@
 """作者能改的错误：一行一个，指出页面和行号。"""
 
+import errno
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -116,3 +117,22 @@ def encoding_fault(error: UnicodeDecodeError) -> Fault:
     """
     line = error.object.count(b"\n", 0, error.start) + 1
     return Fault(line, "不是 UTF-8 编码，请另存为 UTF-8")
+
+
+class SetupError(Exception):
+    """环境的问题，不是哪一页的错：信息是一句话，说清怎么办。"""
+
+
+def explain_os_error(error: OSError) -> str:
+    """把读写的错误说成一句话。
+
+    Args:
+        error: 系统给出的异常。
+    """
+    advice = {
+        errno.ENOSPC: "磁盘满了，请腾出空间",
+        errno.EDQUOT: "磁盘配额用完了，请腾出空间",
+        errno.EACCES: "没有权限，请检查文件夹的权限",
+        errno.EROFS: "文件系统是只读的，请换一个位置",
+    }.get(error.errno or 0, error.strerror or str(error))
+    return f"读写失败：{advice}" + (f"（{error.filename}）" if error.filename else "")

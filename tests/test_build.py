@@ -35,12 +35,12 @@ FAULTS = {
     "raises_in_snippet": (
         '---\ndescription: 页\n---\n# 页\n\n```python\n--8<-- "a.py:half"\nhalf(\n    3\n)\n```\n',
         8,
-        "ZeroDivisionError: division by zero",
+        "ZeroDivisionError: division by zero（snippets/a.py:9）",
     ),
     "raises_while_defined": (
         '# 页\n\n```python\n--8<-- "b.py:broken"\n```\n',
         4,
-        "NameError: name 'missing' is not defined",
+        "NameError: name 'missing' is not defined（snippets/b.py:2）",
     ),
     "syntax": ("# 页\n\n```python\nx = 1\nx = = 2\n```\n", 5, "SyntaxError"),
     "never_ends": (
@@ -67,7 +67,7 @@ FAULTS = {
     "missing_section": (
         '# 页\n\n```python\n--8<-- "a.py:nothing"\n```\n',
         4,
-        "nothing",
+        "a.py 里没有「nothing」这一段",
     ),
     "open_section": (
         '# 页\n\n甲\n\n```python\n--8<-- "a.py:open_ended"\n```\n',
@@ -110,6 +110,38 @@ FAULTS = {
         4,
         "没有名为 other 的定义",
     ),
+    "section_twice": (
+        '# 页\n\n```python\n--8<-- "b.py:twice"\n```\n',
+        4,
+        "[start:twice] 应恰有 1 个，实有 2 个",
+    ),
+    "unclosed": (
+        '# 页\n\n```python\n--8<-- "a.py:double"\n\n甲\n',
+        3,
+        "围栏没有闭合",
+    ),
+    "unknown_kind": (
+        '# 页\n\n```python\nfrom IPython.display import Image\nImage(b"x", format="png")\n```\n',
+        4,
+        "不支持这种输出：image/png",
+    ),
+    "no_claim": ("# 页\n\n甲\n\n乙[[nothing]]。\n", 5, "没有登记名为 nothing 的主张"),
+    "unknown_claim": (
+        '# 页\n\n```python claims={"nothing": "1"}\n1\n```\n',
+        4,
+        "主张 nothing 没有登记",
+    ),
+    "bad_expression": (
+        '# 页\n\n```python claims={"one": "unknown"}\n1\n```\n',
+        4,
+        "claims 里的表达式出错",
+    ),
+    "false_claim": (
+        '# 页\n\n甲[[two]]。\n\n```python claims={"two": "1 + 2"}\n1\n```\n',
+        6,
+        "主张 two 不成立：预期 = 2，实测 3",
+    ),
+    "unmeasured": ("# 页\n", 1, "登记的主张 three 没有量"),
     "raw_image": ('# 页\n\n<img src="nothing.png" alt="图">\n', 3, "<img>"),
 }
 BROKEN = """\
@@ -120,6 +152,27 @@ def broken(x: int = missing) -> int:
 # --8<-- [start:other]
 def another() -> None: ...
 # --8<-- [end:other]
+# --8<-- [start:twice]
+def twice() -> None: ...
+# --8<-- [end:twice]
+# --8<-- [start:twice]
+"""
+CLAIMS = """\
+[one]
+statement = "甲"
+measure = "f()"
+expected = 1
+relation = "="
+source = "乙"
+mutants = [["a.py", "x", "y"]]
+
+[two]
+statement = "甲"
+measure = "f()"
+expected = 2
+relation = "="
+source = "乙"
+mutants = [["a.py", "x", "y"]]
 """
 PAGE = """\
 # 首页
@@ -156,6 +209,10 @@ unknown()
 
 def test_each_fault_is_one_line_that_names_page_and_line(small_site: SmallSite) -> None:
     small_site.write({"snippets/a.py": SNIPPETS, "snippets/b.py": BROKEN})
+    small_site.write({"tests/claims/claims.toml": CLAIMS})
+    unmeasured = CLAIMS.replace("[one]", "[three]").partition("[two]")[0]
+    small_site.write({"tests/claims/unmeasured.toml": unmeasured})
+    small_site.write({"docs/evidence.md": '# 证据\n\n<a id="two"></a>\n'})
     small_site.write({f"docs/{page}.md": text for page, (text, *_) in FAULTS.items()})
     status, output = small_site.build(CELL_TIMEOUT="4")
     assert status != 0
@@ -186,7 +243,7 @@ def built(small_site: SmallSite) -> SmallSite:
 
 def executed(output: str) -> set[str]:
     """这次构建运行了哪几页。"""
-    return set(re.findall(r"Cache miss, writing: .*/(\w+)\.md\.ipynb", output))
+    return set(re.findall(r"Converting notebook .*/(\w+)\.ipynb", output))
 
 
 def test_outputs_stand_below_their_blocks(built: SmallSite) -> None:
@@ -229,7 +286,7 @@ def test_only_what_changed_is_run_again(built: SmallSite) -> None:
 
 
 def test_truncated_cache_is_made_anew(built: SmallSite) -> None:
-    for entry in built.folder.glob(".cache/outputs/*.json"):
+    for entry in built.folder.glob(".cache/*.json"):
         entry.write_text(entry.read_text(encoding="utf-8")[:100], encoding="utf-8")
     status, output = built.build()
     assert (status, executed(output)) == (0, {"index", "other"})

@@ -1,6 +1,7 @@
 """运行：启动不成就再来，代码的错不重来。"""
 
 import pytest
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from hooks import execution
@@ -9,22 +10,30 @@ from hooks import execution
 def test_a_kernel_that_did_not_start_is_started_again() -> None:
     calls = []
 
-    def notebook() -> None:
+    def notebook() -> str:
         calls.append(1)
         if len(calls) < 3:
             raise RuntimeError("Kernel died before replying to kernel_info")
+        return "好"
 
-    execution.run(notebook)
+    assert execution.run(notebook) == "好"
     assert len(calls) == 3
 
 
-def test_a_kernel_that_never_starts_is_given_up() -> None:
-    def notebook() -> None:
-        raise RuntimeError("Kernel died before replying to kernel_info")
+@pytest.mark.parametrize(
+    ("error", "starts"),
+    [(RuntimeError("Kernel died before replying"), 3), (NoSuchKernel("python3"), 1)],
+)
+def test_a_kernel_that_never_starts_is_given_up(error: Exception, starts: int) -> None:
+    calls = []
 
-    with pytest.raises(RuntimeError, match="kernel_info") as caught:
+    def notebook() -> str:
+        calls.append(1)
+        raise error
+
+    with pytest.raises(execution.NoKernel, match="pip install ipykernel"):
         execution.run(notebook)
-    assert execution.explain(caught.value) is None
+    assert len(calls) == starts
 
 
 @pytest.mark.parametrize(
@@ -34,14 +43,21 @@ def test_a_kernel_that_never_starts_is_given_up() -> None:
 def test_a_fault_of_the_code_is_not_run_again(error: Exception, message: str) -> None:
     calls = []
 
-    def notebook() -> None:
+    def notebook() -> str:
         calls.append(1)
         execution.remember(None, 2)
         raise error
 
-    with pytest.raises(type(error)):
+    with pytest.raises(execution.Interrupted, match=message) as caught:
         execution.run(notebook)
     assert len(calls) == 1
-    index, reason = execution.explain(error) or (0, "")
-    assert index == 2
-    assert message in reason
+    assert caught.value.index == 2
+
+
+def test_other_errors_are_not_hidden() -> None:
+    def notebook() -> str:
+        execution.remember(None, 1)
+        raise RuntimeError("流水线自己的错")
+
+    with pytest.raises(RuntimeError, match="流水线自己的错"):
+        execution.run(notebook)

@@ -1,0 +1,109 @@
+"""把代码块和它的输出画成 HTML。"""
+
+import ast
+import html
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from pygments import highlight
+from pygments.filter import Filter
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+from pygments.token import Name, Operator, Punctuation, Text, Whitespace
+
+from hooks.cells import Cell
+from hooks.figure import tidy_svg
+from hooks.runs import ANSI
+
+
+def shorten_docstrings(code: str) -> str:
+    """把代码里的文档字符串都减到第一行；不是合法 Python 的代码原样给回。
+
+    Args:
+        code: 源代码。
+    """
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return code
+    lines = code.splitlines()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        if (docstring := ast.get_docstring(node)) is None:
+            continue
+        text = node.body[0]
+        indent = " " * text.col_offset
+        first, last = text.lineno - 1, text.end_lineno or text.lineno
+        summary = f'{indent}"""{docstring.splitlines()[0]}"""'
+        # 占住原来的行数，后面的行号才不变；空出的行最后再删
+        lines[first:last] = [summary] + ["\0"] * (last - first - 1)
+    return "\n".join(line for line in lines if line != "\0")
+
+
+class _Plain(Filter):
+    """普通的名字和标点不上色：页面上的元素少一半。"""
+
+    def filter(
+        self, lexer: Any, stream: Iterable[tuple[Any, str]]
+    ) -> Iterator[tuple[Any, str]]:
+        del lexer
+        plain = {Name, Operator, Punctuation, Text, Whitespace}
+        for token, value in stream:
+            yield Text if token in plain else token, value
+
+
+def render_code(cell: Cell) -> str:
+    """把一块的代码画成 HTML：文档字符串只留首行，语法着色。
+
+    Args:
+        cell: 代码块。
+    """
+    code = re.sub(r"\n{3,}", "\n\n", shorten_docstrings(cell.code))
+    formatter = HtmlFormatter(cssclass="highlight", wrapcode=True)
+    return str(highlight(code, PythonLexer(filters=[_Plain()]), formatter))
+
+
+def render_outputs(cell: Cell, outputs: Sequence[dict[str, Any]], prefix: str) -> str:
+    """把一块的输出画成 HTML：文字、表格、图、错误。
+
+    Args:
+        cell: 代码块。
+        outputs: 它的输出，nbformat 的形式。
+        prefix: 图内各 id 的前缀，全页唯一。
+
+    Returns:
+        各输出的 HTML，没有输出则为空。
+    """
+    return "".join(
+        _render_output(cell, output, f"{prefix}-{n}")
+        for n, output in enumerate(outputs)
+    )
+
+
+def _render_output(cell: Cell, output: dict[str, Any], prefix: str) -> str:
+    if output["output_type"] == "stream":
+        return _pre(output["text"])
+    if output["output_type"] == "error":
+        return _pre(f"{output['ename']}: {output['evalue']}", ' class="error"')
+    data = output["data"]
+    if "image/svg+xml" in data:
+        svg = tidy_svg(data["image/svg+xml"], prefix, cell.alt)
+        caption = html.escape(cell.caption)
+        return f"<figure>{svg}<figcaption>{caption}</figcaption></figure>"
+    if (table := _table(data.get("text/html", ""))) is not None:
+        return table
+    return _pre(data.get("text/plain", ""))
+
+
+def _table(text: str) -> str | None:
+    """取出 pandas 一类的输出里的表格；别的 HTML 不采用。"""
+    if text.lstrip().startswith(("<table", "<div>\n<style scoped>")):
+        return text[text.index("<table") : text.rindex("</table>") + len("</table>")]
+    return None
+
+
+def _pre(text: str, attributes: str = "") -> str:
+    code = html.escape(ANSI.sub("", text).rstrip("\n"), quote=False)
+    return f'<pre{attributes} tabindex="0"><code>{code}</code></pre>'

@@ -1,0 +1,209 @@
+"""一页的运行：写成笔记本，读回结果，查出运行中的错误。不依赖 MkDocs。"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import nbformat
+
+from hooks.cells import Cell
+from hooks.faults import Fault
+
+KINDS = {"text/plain", "image/svg+xml"}
+LONGEST_OUTPUT = 100_000  # 一张图约 20,000 个字符
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+FRAME = re.compile(r"Cell In\[(\d+)\], line (\d+)")
+
+
+def make_notebook(
+    cells: Sequence[Cell], preamble: str, versions: Mapping[str, str]
+) -> str:
+    """写出只有代码的笔记本；它的字节就是缓存的键，所以凡能改变输出的都在里面。
+
+    量出主张的块后面跟着一格 `claims-…`，把表达式的值印成 JSON。
+
+    Args:
+        cells: 一页的代码块。
+        preamble: 先于它们运行的代码（图的样式）。
+        versions: 各个包的版本。
+
+    Returns:
+        ipynb 文件的内容。
+    """
+    written = [nbformat.v4.new_code_cell(preamble, id="preamble")]
+    for number, cell in enumerate(cells):
+        metadata = {"tags": sorted(cell.tags)}
+        written.append(
+            nbformat.v4.new_code_cell(cell.code, id=f"cell-{number}", metadata=metadata)
+        )
+        if cell.claims:
+            values = ", ".join(f"{name!r}: float({e})" for name, e in cell.claims)
+            written.append(
+                nbformat.v4.new_code_cell(
+                    f"print(__import__('json').dumps({{{values}}}))",
+                    id=f"claims-{number}",
+                )
+            )
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(
+        metadata={
+            "kernelspec": kernel,
+            "language_info": {"name": "python"},
+            "versions": dict(versions),
+        },
+        cells=written,
+    )
+    return str(nbformat.writes(notebook)) + "\n"
+
+
+@dataclass(frozen=True)
+class Run:
+    """一格代码的运行结果。
+
+    Args:
+        count: 它是内核运行的第几格，没有运行则为 `None`。
+        outputs: 输出，nbformat 的形式。
+    """
+
+    count: int | None
+    outputs: list[dict[str, Any]]
+
+
+def extract_runs(content: str) -> list[dict[str, Any]]:
+    """取出模板 notebook.html.j2 写下的运行结果。
+
+    Args:
+        content: mkdocs-jupyter 渲染出的内容。
+
+    Raises:
+        ValueError: 用的不是 hooks/templates 里的模板。
+    """
+    pattern = r'<script type="application/json">(.*?)</script>'
+    if (found := re.search(pattern, content, re.S)) is None:
+        raise ValueError("mkdocs-jupyter 没有使用 hooks/templates 里的模板")
+    runs: list[dict[str, Any]] = json.loads(found[1])
+    return runs
+
+
+def read_runs(runs: Sequence[dict[str, Any]]) -> dict[str, Run]:
+    """按格的 id 给出运行结果，相邻的标准输出接成一段。
+
+    Args:
+        runs: 各格的 `id`、`count`、`outputs`。
+    """
+    return {
+        run["id"]: Run(run["count"], _merge_streams(run["outputs"])) for run in runs
+    }
+
+
+def _merge_streams(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """接上相邻的标准输出：内核按时间切段，快慢不同，段数就不同。"""
+    merged: list[dict[str, Any]] = []
+    for output in outputs:
+        if merged and "name" in output and output["name"] == merged[-1].get("name"):
+            merged[-1] = output | {"text": merged[-1]["text"] + output["text"]}
+        else:
+            merged.append(output)
+    return merged
+
+
+def check_runs(cells: Sequence[Cell], runs: Mapping[str, Run]) -> Iterator[Fault]:
+    """逐个给出运行中的错误。
+
+    Args:
+        cells: 一页的代码块。
+        runs: 它们的运行结果。
+
+    Returns:
+        错误，行号是出错的那一句的；整块的错误，是块内第一行的。
+    """
+    by_count = {
+        run.count: cell
+        for number, cell in enumerate(cells)
+        if (run := runs.get(f"cell-{number}")) is not None
+    }
+    for number, cell in enumerate(cells):
+        run = runs.get(f"cell-{number}", Run(None, []))
+        if run.count is None:
+            if cell.runs:
+                yield Fault(cell.line, "这一块没有运行，请重新构建；再现时请报告")
+            continue
+        errors = [o for o in run.outputs if o["output_type"] == "error"]
+        if errors and "raises-exception" not in cell.tags:
+            yield _error_fault(cell, errors[0], run.count, by_count)
+        if not errors and "raises-exception" in cell.tags:
+            yield Fault(
+                cell.line, "这一块标了 raises-exception，却没有出错；请去掉标签或改代码"
+            )
+        yield from _output_faults(cell, run.outputs)
+        yield from _claim_faults(cell, runs.get(f"claims-{number}"))
+
+
+def _output_faults(cell: Cell, outputs: Sequence[dict[str, Any]]) -> Iterator[Fault]:
+    length = sum(len(json.dumps(o, ensure_ascii=False)) for o in outputs)
+    if length > LONGEST_OUTPUT:
+        yield Fault(
+            cell.line, f"输出有 {length} 个字符，上限 {LONGEST_OUTPUT}，请少印一些"
+        )
+    for output in outputs:
+        kinds = set(output.get("data", {}))
+        if kinds and (not kinds & KINDS or {"image/png", "image/jpeg"} & kinds):
+            yield Fault(
+                cell.line,
+                f"不支持这种输出：{'、'.join(sorted(kinds))}；"
+                "可用文字、表格和 matplotlib 的图",
+            )
+        if output.get("name") == "stderr":
+            warning = (output["text"].strip().splitlines() or ["（空行）"])[0]
+            yield Fault(cell.line, f"这一块写了标准错误，请消除警告：{warning}")
+        if "image/svg+xml" in output.get("data", {}) and not (
+            cell.caption and cell.alt
+        ):
+            yield Fault(cell.line, '画图的块要有 caption="图题" 和 alt="文字说明"')
+
+
+def _claim_faults(cell: Cell, run: Run | None) -> Iterator[Fault]:
+    for output in run.outputs if run else []:
+        if output["output_type"] == "error":
+            yield Fault(
+                cell.line,
+                f"块头 claims 里的表达式出错，请改正：{_reason(output)}",
+            )
+
+
+def read_measures(runs: Mapping[str, Run]) -> dict[str, float]:
+    """给出各主张在这一页上量出的值；求值出错的没有。
+
+    Args:
+        runs: 一页的运行结果。
+    """
+    measures: dict[str, float] = {}
+    for name, run in runs.items():
+        if name.startswith("claims-") and run.outputs:
+            measures |= json.loads(run.outputs[0].get("text", "{}"))
+    return measures
+
+
+def _error_fault(
+    cell: Cell, error: dict[str, Any], count: int, cells: Mapping[int | None, Cell]
+) -> Fault:
+    """从回溯里找出本块出错的那一行，和它在片段里的位置。"""
+    line, origin = cell.line, ""
+    frames = FRAME.findall(ANSI.sub("", "\n".join(error["traceback"])))
+    found = False
+    for frame_count, frame_line in frames:
+        owner, position = cells.get(int(frame_count)), int(frame_line) - 1
+        if owner is None or not 0 <= position < len(owner.lines):
+            continue
+        if int(frame_count) == count and not found:
+            line, found = owner.lines[position], True
+        if owner.origins:
+            origin = owner.origins[position] or origin
+    return Fault(line, _reason(error) + (f"（{origin}）" if origin else ""))
+
+
+def _reason(error: dict[str, Any]) -> str:
+    reason = (error["evalue"].strip() or "（无说明）").splitlines()[0]
+    return f"{error['ename']}: {reason}"

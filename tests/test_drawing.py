@@ -1,0 +1,70 @@
+"""画出代码块和它的输出。"""
+
+from typing import Any
+
+import pytest
+
+from hooks.cells import Cell
+from hooks.drawing import render_code, render_outputs, shorten_docstrings
+
+
+def test_docstrings_keep_their_first_line_only() -> None:
+    code = (
+        'class A:\n    """甲。\n\n    乙\n    """\n\n    def f(self):\n'
+        '        """丙。\n\n        丁\n        """\n        return 1\n'
+    )
+    assert shorten_docstrings(code) == (
+        'class A:\n    """甲。"""\n\n    def f(self):\n        """丙。"""\n        return 1'
+    )
+    assert shorten_docstrings("x = = 1") == "x = = 1"
+    assert shorten_docstrings('x = """甲\n乙"""') == 'x = """甲\n乙"""'
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        (
+            {
+                "output_type": "stream",
+                "name": "stdout",
+                "text": "\x1b[31m<甲>\x1b[0m\n",
+            },
+            '<pre tabindex="0"><code>&lt;甲&gt;</code></pre>',
+        ),
+        (
+            {"output_type": "error", "ename": "E", "evalue": "甲", "traceback": []},
+            '<pre class="error" tabindex="0"><code>E: 甲</code></pre>',
+        ),
+        (
+            {"output_type": "execute_result", "data": {"text/plain": "1"}},
+            '<pre tabindex="0"><code>1</code></pre>',
+        ),
+        (
+            {
+                "output_type": "execute_result",
+                "data": {
+                    "text/html": "<div>\n<style scoped>x</style>\n<table><tr></tr></table>\n</div>",
+                    "text/plain": "1",
+                },
+            },
+            "<table><tr></tr></table>",
+        ),
+        (
+            {
+                "output_type": "execute_result",
+                "data": {"text/html": "<script>1</script>", "text/plain": "模型"},
+            },
+            '<pre tabindex="0"><code>模型</code></pre>',
+        ),
+    ],
+)
+def test_outputs_are_drawn(output: dict[str, Any], expected: str) -> None:
+    assert render_outputs(Cell("1", (1,)), [output], "f0") == expected
+
+
+def test_code_is_coloured_sparingly() -> None:
+    html = render_code(Cell("def f(x):\n    return x + 1\n\n\n\n\nf(1)", (1,)))
+    assert html.startswith('<div class="highlight"><pre><span></span><code>')
+    assert '<span class="k">return</span> x + <span class="mi">1</span>' in html
+    assert "\n\nf(" in html
+    assert "\n\n\n" not in html
