@@ -7,7 +7,6 @@ on_env 时全部页面已渲染而一个文件都还没写，有错就在这里�
 
 import functools
 import html
-import importlib.metadata
 import itertools
 import logging
 import os
@@ -236,22 +235,11 @@ def _snippet_source(config: MkDocsConfig) -> cells.Source:
     return cells.Source([Path(p) for p in settings["base_path"]], preprocessor.run)
 
 
-def _versions() -> dict[str, str]:
-    """凡能改变输出的包的版本：项目的依赖、内核和本流水线的模板。"""
-    requirements = importlib.metadata.requires("deep-learning-qa") or []
-    names = {re.split(r"[^\w.-]", r)[0] for r in requirements if "extra ==" not in r}
-    names |= {"ipykernel", "ipython", "matplotlib-inline", "mkdocs-jupyter", "nbclient"}
-    template = HERE / "templates" / "mkdocs_html" / "notebook.html.j2"
-    return {name: importlib.metadata.version(name) for name in sorted(names)} | {
-        "python": sys.version,
-        "template": template.read_text(encoding="utf-8"),
-    }
-
-
 def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
     """取出各页的输出，变了的并排运行；查出错误。"""
     preamble = (HERE / "preamble.py").read_text(encoding="utf-8")
-    versions = _versions()
+    template = HERE / "templates" / "mkdocs_html" / "notebook.html.j2"
+    versions = runs.versions() | {"template": template.read_text(encoding="utf-8")}
     stale = {}
     for page, blocks in build.blocks.items():
         if not any(cell.runs for cell in blocks):

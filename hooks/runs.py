@@ -1,7 +1,9 @@
 """一页的运行：写成笔记本，读回结果，查出运行中的错误。不依赖 MkDocs。"""
 
+import importlib.metadata
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,15 @@ KINDS = {"text/plain", "image/svg+xml"}
 LONGEST_OUTPUT = 100_000  # 一张图约 20,000 个字符
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 FRAME = re.compile(r"Cell In\[(\d+)\], line (\d+)")
+
+
+def versions() -> dict[str, str]:
+    """凡能改变输出的包的版本：项目的依赖、内核和运行它的各个包。"""
+    requirements = importlib.metadata.requires("deep-learning-qa") or []
+    names = {re.split(r"[^\w.-]", r)[0] for r in requirements if "extra ==" not in r}
+    names |= {"ipykernel", "ipython", "matplotlib-inline", "mkdocs-jupyter", "nbclient"}
+    found = {name: importlib.metadata.version(name) for name in sorted(names)}
+    return found | {"python": sys.version}
 
 
 def make_notebook(
@@ -34,7 +45,8 @@ def make_notebook(
     """
     written = [nbformat.v4.new_code_cell(preamble, id="preamble")]
     for number, cell in enumerate(cells):
-        metadata = {"tags": sorted(cell.tags)}
+        # 别的标签不改变输出，不进缓存的键
+        metadata = {} if cell.runs else {"tags": ["skip-execution"]}
         written.append(
             nbformat.v4.new_code_cell(cell.code, id=f"cell-{number}", metadata=metadata)
         )

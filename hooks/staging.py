@@ -19,9 +19,13 @@ class Staging:
         self.target = target
         self.folder = target.with_name(f".{target.name}-{os.getpid()}")
         for leftover in target.parent.glob(f".{target.name}-*"):
-            # 被杀掉的构建留下的；别的进程正在用的不动
-            if not psutil.pid_exists(int(leftover.name.rpartition("-")[2])):
-                shutil.rmtree(leftover)
+            if psutil.pid_exists(int(leftover.name.rpartition("-")[2])):
+                continue  # 别的进程正在用
+            # 被杀掉的构建留下的；它若刚挪开旧网站，就放回去
+            if leftover.match(f".{target.name}-old-*") and not target.exists():
+                with contextlib.suppress(OSError):
+                    leftover.rename(target)
+            shutil.rmtree(leftover, ignore_errors=True)
 
     def publish(self) -> None:
         """换上新的网站，删掉旧的。"""

@@ -26,12 +26,76 @@ plugins:
 """
 
 
+SNIPPETS = """\
+# --8<-- [start:double]
+def double(x: int) -> int:
+    return 2 * x
+# --8<-- [end:double]
+
+
+# --8<-- [start:half]
+def half(x: int) -> float:
+    return x / 0
+# --8<-- [end:half]
+
+
+# --8<-- [start:open_ended]
+def open_ended() -> None: ...
+"""
+PAGE = """\
+# 首页
+
+行内 $x^2$。
+
+```python tags=["hide-input"]
+import matplotlib.pyplot as plt
+```
+
+```python
+--8<-- "a.py:double"
+```
+
+```python
+double(21)
+```
+
+```python caption="图 1：一条线" alt="从一到二"
+plt.plot([1, 2], label="权重")
+plt.legend()
+plt.show()
+```
+
+```python tags=["raises-exception"]
+10 ^ 0.5
+```
+
+```python tags=["skip-execution"]
+unknown()
+```
+"""
+OTHER_PAGE = """\
+# 另一页
+
+```python
+--8<-- "a.py:half"
+```
+
+```python
+1
+```
+"""
+ENVIRONMENT = {
+    "NO_MKDOCS_2_WARNING": "1",
+    "SOURCE_DATE_EPOCH": "1600000000",  # 测试跑过了半夜，日期也不变
+}
+
+
 def run_mkdocs(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     """在 `folder` 里运行 mkdocs，给出退出状态和它写的一切。"""
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", *arguments],
         cwd=folder,
-        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"} | environment,
+        env=os.environ | ENVIRONMENT | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
@@ -55,9 +119,30 @@ class SmallSite:
         config = SMALL_CONFIG.format(root=ROOT, nav=", ".join(pages))
         (self.folder / "mkdocs.yml").write_text(config, encoding="utf-8")
 
+    def own_hooks(self) -> Path:
+        """不再用项目的 hooks，换成一份可以改的副本；KaTeX 仍是项目的。"""
+        hooks = self.folder / "hooks"
+        hooks.unlink()
+        shutil.copytree(
+            ROOT / "hooks",
+            hooks,
+            ignore=shutil.ignore_patterns("node_modules", "__pycache__"),
+        )
+        (hooks / "node_modules").symlink_to(ROOT / "hooks" / "node_modules")
+        return hooks
+
     def build(self, *arguments: str, **environment: str) -> tuple[int, str]:
         """构建，给出退出状态和输出。"""
         return run_mkdocs(self.folder, "build", "--strict", *arguments, **environment)
+
+    def tree(self) -> dict[str, bytes]:
+        """建成的网站：路径到内容。"""
+        site = self.folder / "site"
+        return {
+            path.relative_to(site).as_posix(): path.read_bytes()
+            for path in sorted(site.rglob("*"))
+            if path.is_file()
+        }
 
     def html(self, page: str = "index") -> str:
         """读一页的 HTML。"""
@@ -74,6 +159,21 @@ def small_site(tmp_path: Path) -> SmallSite:
     site = SmallSite(tmp_path)
     site.write({"docs/index.md": "# 首页\n"})
     return site
+
+
+@pytest.fixture
+def built(small_site: SmallSite) -> SmallSite:
+    """有两页的小网站，已构建一次。"""
+    small_site.write(
+        {
+            "snippets/a.py": SNIPPETS,
+            "docs/index.md": PAGE,
+            "docs/other.md": OTHER_PAGE,
+        }
+    )
+    status, output = small_site.build()
+    assert status == 0, output
+    return small_site
 
 
 @pytest.fixture(scope="session")

@@ -1,244 +1,10 @@
-"""构建：错误各有一行、指出页面和行号；缓存不多不少。"""
+"""构建：输出在块下；缓存不多不少；没有建成的，什么也不改。"""
 
 import re
 from pathlib import Path
 
-import pytest
-
 from hooks.staging import Staging
-from tests.conftest import SmallSite
-
-SNIPPETS = """\
-# --8<-- [start:double]
-def double(x: int) -> int:
-    return 2 * x
-# --8<-- [end:double]
-
-
-# --8<-- [start:half]
-def half(x: int) -> float:
-    return x / 0
-# --8<-- [end:half]
-
-
-# --8<-- [start:open_ended]
-def open_ended() -> None: ...
-"""
-
-# 页面、错误所在的行、这一行里应有的话
-FAULTS = {
-    "raises": (
-        "# 页\n\n```python\nx = 1\n\ny = undefined + 1\n```\n",
-        6,
-        "NameError: name 'undefined' is not defined",
-    ),
-    "raises_in_snippet": (
-        '---\ndescription: 页\n---\n# 页\n\n```python\n--8<-- "a.py:half"\nhalf(\n    3\n)\n```\n',
-        8,
-        "ZeroDivisionError: division by zero（snippets/a.py:9）",
-    ),
-    "raises_while_defined": (
-        '# 页\n\n```python\n--8<-- "b.py:broken"\n```\n',
-        4,
-        "NameError: name 'missing' is not defined（snippets/b.py:2）",
-    ),
-    "syntax": ("# 页\n\n```python\nx = 1\nx = = 2\n```\n", 5, "SyntaxError"),
-    "never_ends": (
-        "# 页\n\n```python\n1\n```\n\n```python\n# 不会结束\nwhile True: pass\n```\n",
-        8,
-        "超过时限 4 秒",
-    ),
-    "dies": ("# 页\n\n```python\nimport os; os._exit(1)\n```\n", 4, "内核死了"),
-    "no_error": (
-        '# 页\n\n```python tags=["raises-exception"]\n1\n```\n',
-        4,
-        "标了 raises-exception，却没有出错",
-    ),
-    "stderr": (
-        "# 页\n\n```python\nimport warnings\nwarnings.warn('旧')\n```\n",
-        4,
-        "标准错误",
-    ),
-    "no_alt": (
-        "# 页\n\n```python\nimport matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()\n```\n",
-        4,
-        "alt=",
-    ),
-    "missing_section": (
-        '# 页\n\n```python\n--8<-- "a.py:nothing"\n```\n',
-        4,
-        "a.py 里没有「nothing」这一段",
-    ),
-    "open_section": (
-        '# 页\n\n甲\n\n```python\n--8<-- "a.py:open_ended"\n```\n',
-        6,
-        "[end:open_ended] 应恰有 1 个，实有 0 个",
-    ),
-    "missing_file": ('# 页\n\n```python\n--8<-- "c.py:f"\n```\n', 4, "c.py 不存在"),
-    "cited_in_prose": ('# 页\n\n--8<-- "c.svg"\n', 3, "c.svg 不存在"),
-    "indented": ("# 页\n\n- 甲\n\n    ```python\n    1\n    ```\n", 5, "不会运行"),
-    "alias": ("# 页\n\n```py\n1\n```\n", 3, "不会运行"),
-    "unknown_tag": (
-        '# 页\n\n```python tags=["hide"]\n1\n```\n',
-        3,
-        "hide 不是已知的标签",
-    ),
-    "unknown_option": (
-        '# 页\n\n```python title="甲"\n1\n```\n',
-        3,
-        "title 不是已知的选项",
-    ),
-    "bad_tex": ("# 页\n\n甲 $x$\n\n$$\n\\frac{1\n$$\n", 6, "公式有误"),
-    "undefined_macro": ("# 页\n\n甲 $x$ 乙 $\\part y$\n", 3, "\\part"),
-    "chinese_in_tex": ("# 页\n\n甲 $中 + 1$\n", 3, "公式有误"),
-    "raw_tex": ("# 页\n\n甲\n\n乙 $ x$ 丙\n", 5, "公式没有被认出"),
-    "raw_block": ("# 页\n\n甲\n$$\nx\n$$\n", 3, "公式没有被认出"),
-    "dead_link": ("# 页\n\n甲\n[乙](nowhere.md)\n", 4, "死链 nowhere.md"),
-    "dead_anchor": ("# 页\n\n[乙](index.md#nowhere)\n", 3, "死链 index.md#nowhere"),
-    "dead_self": ("# 页\n\n甲\n\n[乙](#nowhere)\n", 5, "死链 #nowhere"),
-    "missing_image": ("# 页\n\n![图](nothing.png)\n", 3, "死链 nothing.png"),
-    "no_text": ("# 页\n\n![](assets/favicon.svg)\n", 3, "文字说明"),
-    "front_matter": ("---\na: 1\nb: [1\n---\n# 页\n", 3, "YAML 有误"),
-    "not_utf8": ("# 页\n\n\udcff\n", 3, "不是 UTF-8"),
-    "prints_much": (
-        '# 页\n\n```python\nprint("x" * 200_000)\n```\n',
-        4,
-        "上限 100000",
-    ),
-    "misnamed_section": (
-        '# 页\n\n```python\n--8<-- "b.py:other"\n```\n',
-        4,
-        "没有名为 other 的定义",
-    ),
-    "section_twice": (
-        '# 页\n\n```python\n--8<-- "b.py:twice"\n```\n',
-        4,
-        "[start:twice] 应恰有 1 个，实有 2 个",
-    ),
-    "unclosed": (
-        '# 页\n\n```python\n--8<-- "a.py:double"\n\n甲\n',
-        3,
-        "围栏没有闭合",
-    ),
-    "unknown_kind": (
-        '# 页\n\n```python\nfrom IPython.display import Image\nImage(b"x", format="png")\n```\n',
-        4,
-        "不支持这种输出：image/png",
-    ),
-    "no_claim": ("# 页\n\n甲\n\n乙[[nothing]]。\n", 5, "没有登记名为 nothing 的主张"),
-    "unknown_claim": (
-        '# 页\n\n```python claims={"nothing": "1"}\n1\n```\n',
-        4,
-        "主张 nothing 没有登记",
-    ),
-    "bad_expression": (
-        '# 页\n\n```python claims={"one": "unknown"}\n1\n```\n',
-        4,
-        "claims 里的表达式出错",
-    ),
-    "false_claim": (
-        '# 页\n\n甲[[two]]。\n\n```python claims={"two": "1 + 2"}\n1\n```\n',
-        6,
-        "主张 two 不成立：预期 = 2，实测 3",
-    ),
-    "unmeasured": ("# 页\n", 1, "登记的主张 three 没有量"),
-    "raw_image": ('# 页\n\n<img src="nothing.png" alt="图">\n', 3, "<img>"),
-}
-BROKEN = """\
-# --8<-- [start:broken]
-def broken(x: int = missing) -> int:
-    return x
-# --8<-- [end:broken]
-# --8<-- [start:other]
-def another() -> None: ...
-# --8<-- [end:other]
-# --8<-- [start:twice]
-def twice() -> None: ...
-# --8<-- [end:twice]
-# --8<-- [start:twice]
-"""
-CLAIMS = """\
-[one]
-statement = "甲"
-measure = "f()"
-expected = 1
-relation = "="
-source = "乙"
-mutants = [["a.py", "x", "y"]]
-
-[two]
-statement = "甲"
-measure = "f()"
-expected = 2
-relation = "="
-source = "乙"
-mutants = [["a.py", "x", "y"]]
-"""
-PAGE = """\
-# 首页
-
-行内 $x^2$。
-
-```python tags=["hide-input"]
-import matplotlib.pyplot as plt
-```
-
-```python
---8<-- "a.py:double"
-```
-
-```python
-double(21)
-```
-
-```python caption="图 1：一条线" alt="从一到二"
-plt.plot([1, 2], label="权重")
-plt.legend()
-plt.show()
-```
-
-```python tags=["raises-exception"]
-10 ^ 0.5
-```
-
-```python tags=["skip-execution"]
-unknown()
-```
-"""
-
-
-def test_each_fault_is_one_line_that_names_page_and_line(small_site: SmallSite) -> None:
-    small_site.write({"snippets/a.py": SNIPPETS, "snippets/b.py": BROKEN})
-    small_site.write({"tests/claims/claims.toml": CLAIMS})
-    unmeasured = CLAIMS.replace("[one]", "[three]").partition("[two]")[0]
-    small_site.write({"tests/claims/unmeasured.toml": unmeasured})
-    small_site.write({"docs/evidence.md": '# 证据\n\n<a id="two"></a>\n'})
-    small_site.write({f"docs/{page}.md": text for page, (text, *_) in FAULTS.items()})
-    status, output = small_site.build(CELL_TIMEOUT="4")
-    assert status != 0
-    assert "Traceback" not in output
-    lines = [line for line in output.splitlines() if "docs/" in line and ".md:" in line]
-    for page, (_, number, message) in FAULTS.items():
-        (line,) = [line for line in lines if f"docs/{page}.md:" in line]
-        assert f"docs/{page}.md:{number}: " in line
-        assert message in line
-    assert len(lines) == len(FAULTS)
-    assert not list(small_site.folder.glob("site/**/*.html"))
-    assert not list(small_site.folder.glob(".cache/**/*.partial"))
-
-
-@pytest.fixture
-def built(small_site: SmallSite) -> SmallSite:
-    """有一页、两段代码的网站，已构建一次。"""
-    small_site.write({"snippets/a.py": SNIPPETS, "docs/index.md": PAGE})
-    small_site.write(
-        {
-            "docs/other.md": '# 页\n\n```python\n--8<-- "a.py:half"\n```\n\n```python\n1\n```\n'
-        }
-    )
-    status, output = small_site.build()
-    assert status == 0, output
-    return small_site
+from tests.conftest import PAGE, SNIPPETS, SmallSite
 
 
 def executed(output: str) -> set[str]:
@@ -265,24 +31,70 @@ def test_outputs_stand_below_their_blocks(built: SmallSite) -> None:
     assert "--8<--" not in page
 
 
-def test_only_what_changed_is_run_again(built: SmallSite) -> None:
+def test_what_cannot_change_an_output_runs_nothing(built: SmallSite) -> None:
+    before = built.html().count("<code>42</code>")
+    page = PAGE.replace("行内", "正文里").replace("一条线", "一条直线")
+    page = page.replace('["raises-exception"]', '["raises-exception", "hide-input"]')
+    built.write(
+        {
+            "docs/index.md": f"---\ndescription: 页\n---\n\n## 先一节\n\n{page}",
+            "docs/added.md": "# 加一页\n",
+            "docs/assets/site.css": "",
+            "snippets/a.py": f"# 段外的注释\n{SNIPPETS}\nUNUSED = 1\n",
+        }
+    )
     status, output = built.build()
-    assert (status, executed(output)) == (0, set())
-
-    built.write({"docs/index.md": "甲\n\n" + PAGE.replace("行内", "正文里")})
-    status, output = built.build()
-    assert (status, executed(output)) == (0, set())
+    assert (status, executed(output)) == (0, set()), output
     assert "正文里" in built.html()
+    assert "一条直线" in built.html()
+    assert built.html().count("<code>42</code>") == before == 1
 
-    changed = SNIPPETS.replace("2 * x", "x + x")
-    built.write({"snippets/a.py": changed})
-    status, output = built.build()
-    assert (status, executed(output)) == (0, {"index"})
 
+def test_what_can_change_an_output_runs_its_pages(
+    built: SmallSite, tmp_path: Path
+) -> None:
+    both = {"index", "other"}
+
+    def rebuild(**environment: str) -> set[str]:
+        status, output = built.build(**environment)
+        assert status == 0, output
+        return executed(output)
+
+    built.write({"snippets/a.py": SNIPPETS.replace("2 * x", "x + x")})
+    assert rebuild() == {"index"}
     built.write({"docs/index.md": PAGE.replace("double(21)", "double(4)")})
-    status, output = built.build()
-    assert (status, executed(output)) == (0, {"index"})
+    assert rebuild() == {"index"}
     assert "<code>8</code>" in built.html()
+    built.write({"docs/index.md": PAGE.replace("label=", "lw=2, label=")})
+    assert rebuild() == {"index"}
+
+    newer = tmp_path / "newer" / "torch-99.dist-info" / "METADATA"
+    newer.parent.mkdir(parents=True)
+    newer.write_text("Metadata-Version: 2.1\nName: torch\nVersion: 99\n")
+    assert rebuild(PYTHONPATH=str(tmp_path / "newer")) == both
+    assert rebuild() == both
+
+    hooks = built.own_hooks()
+    assert rebuild() == set()
+    for file, old, new in (
+        ("preamble.py", '"font.size": 11', '"font.size": 12'),
+        ("templates/mkdocs_html/notebook.html.j2", "{#-", "{#- 改过 -#}{#-"),
+    ):
+        text = (hooks / file).read_text(encoding="utf-8")
+        assert old in text
+        (hooks / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+        assert rebuild() == both, file
+
+
+def test_an_error_from_the_cache_is_told_again(built: SmallSite) -> None:
+    built.write({"docs/index.md": "# 页\n\n```python\nunknown\n```\n"})
+    told = []
+    for runs in {"index"}, set():
+        status, output = built.build()
+        assert (status, executed(output)) == (1, runs)
+        told += [line for line in output.splitlines() if "docs/index.md:4: " in line]
+    assert told[0] == told[1]
+    assert len(told) == 2
 
 
 def test_truncated_cache_is_made_anew(built: SmallSite) -> None:

@@ -1,5 +1,6 @@
 """运行：笔记本、读回结果、查错。"""
 
+import importlib.metadata
 import json
 import math
 
@@ -13,19 +14,23 @@ from hooks.runs import (
     make_notebook,
     read_measures,
     read_runs,
+    versions,
 )
 
 
 def test_notebook_depends_only_on_what_can_change_an_output() -> None:
     cell = Cell("1", (3,))
-    moved = Cell("1", (30,), caption="图", alt="线")
+    tags = frozenset({"hide-input", "raises-exception"})
+    moved = Cell("1", (30,), tags, caption="图", alt="线", origins=("a.py:2",))
     notebook = make_notebook([cell], "import a", {"torch": "2"})
     assert make_notebook([moved], "import a", {"torch": "2"}) == notebook
     for other in (
         make_notebook([Cell("2", (3,))], "import a", {"torch": "2"}),
         make_notebook([cell], "import b", {"torch": "2"}),
         make_notebook([cell], "import a", {"torch": "3"}),
-        make_notebook([Cell("1", (3,), frozenset({"x"}))], "import a", {"torch": "2"}),
+        make_notebook(
+            [Cell("1", (3,), frozenset({"skip-execution"}))], "import a", {"torch": "2"}
+        ),
         make_notebook([cell, cell], "import a", {"torch": "2"}),
         make_notebook(
             [Cell("1", (3,), claims=(("c", "1"),))], "import a", {"torch": "2"}
@@ -122,3 +127,25 @@ def test_error_names_the_line_of_the_page_and_of_the_snippet() -> None:
         8,
         "ZeroDivisionError: division by zero（s/a.py:3）",
     )
+
+
+@pytest.mark.parametrize(
+    "package", ["torch", "numpy", "matplotlib", "nbclient", "ipykernel"]
+)
+def test_versions_are_part_of_the_notebook(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = importlib.metadata.version
+    before = make_notebook([], "", versions())
+    monkeypatch.setattr(
+        importlib.metadata,
+        "version",
+        lambda name: "0.0" if name == package else version(name),
+    )
+    assert make_notebook([], "", versions()) != before
+
+
+def test_python_is_part_of_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = versions()
+    monkeypatch.setattr("sys.version", "4.0")
+    assert versions() != before

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.conftest import SmallSite
+from tests.conftest import ENVIRONMENT, SmallSite
 
 PAGE = '# 首页\n\n```python\n--8<-- "a.py:f"\n```\n\n```python\nf(1)\n```\n'
 SNIPPET = (
@@ -27,7 +27,7 @@ def serving(site: SmallSite) -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "mkdocs", "serve", "-a", address],
         cwd=site.folder,
-        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        env=os.environ | ENVIRONMENT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
