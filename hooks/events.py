@@ -11,6 +11,7 @@ import itertools
 import logging
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -135,6 +136,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         build.staging = Staging(Path(config.site_dir))
         config.site_dir = str(build.staging.folder)
 
+    if date := _commit_date(root):
+        os.environ.setdefault("SOURCE_DATE_EPOCH", date)
     os.environ["OMP_NUM_THREADS"] = "1"  # 线程数不同，浮点和的末位就不同
     os.environ["PYTHONHASHSEED"] = "0"
     os.environ["JUPYTER_CONFIG_DIR"] = str(HERE / "jupyter")
@@ -165,6 +168,17 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     for term in _terms(Path(config.docs_dir, "glossary.md")):
         jieba.add_word(term)
     return config
+
+
+def _commit_date(root: Path) -> str:
+    """最近一次提交的时刻（秒）：网站的日期取它，同一提交隔天再建也一样。"""
+    command = ["git", "log", "-1", "--format=%ct"]
+    try:
+        return subprocess.run(
+            command, cwd=root, capture_output=True, encoding="utf-8", check=False
+        ).stdout.strip()
+    except OSError:  # 没有 git
+        return ""
 
 
 def _terms(glossary: Path) -> list[str]:

@@ -114,7 +114,8 @@ class _Typeset(Treeprocessor):
             text = render_tex(tex, display=display)
         except TexError as error:
             self.report(tex, f"公式有误：{error}")
-            element.text = AtomicString(tex)
+            element.set("class", "arithmatex error")
+            element.text = AtomicString(f"{tex}（{error}）")
         else:
             element.text = self.md.htmlStash.store(text)
 

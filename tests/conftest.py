@@ -90,10 +90,10 @@ ENVIRONMENT = {
 }
 
 
-def run_mkdocs(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
-    """在 `folder` 里运行 mkdocs，给出退出状态和它写的一切。"""
+def run(folder: Path, *command: str, **environment: str) -> tuple[int, str]:
+    """在 `folder` 里运行一条命令，给出退出状态和它写的一切。"""
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", *arguments],
+        command,
         cwd=folder,
         env=os.environ | ENVIRONMENT | environment,
         stdout=subprocess.PIPE,
@@ -101,6 +101,11 @@ def run_mkdocs(folder: Path, *arguments: str, **environment: str) -> tuple[int, 
         encoding="utf-8",
     )
     return done.returncode, done.stdout
+
+
+def mkdocs_command(*arguments: str) -> list[str]:
+    """运行 mkdocs 的命令。"""
+    return [sys.executable, "-m", "mkdocs", *arguments]
 
 
 @dataclass
@@ -133,7 +138,8 @@ class SmallSite:
 
     def build(self, *arguments: str, **environment: str) -> tuple[int, str]:
         """构建，给出退出状态和输出。"""
-        return run_mkdocs(self.folder, "build", "--strict", *arguments, **environment)
+        command = mkdocs_command("build", "--strict", *arguments)
+        return run(self.folder, *command, **environment)
 
     def tree(self) -> dict[str, bytes]:
         """建成的网站：路径到内容。"""
@@ -180,6 +186,6 @@ def built(small_site: SmallSite) -> SmallSite:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """整个网站，严格构建一次。"""
     folder = tmp_path_factory.mktemp("site")
-    status, output = run_mkdocs(ROOT, "build", "--site-dir", str(folder))
+    status, output = run(ROOT, *mkdocs_command("build", "--site-dir", str(folder)))
     assert status == 0, output
     return folder

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-from hooks.staging import Staging
 from tests.conftest import PAGE, SNIPPETS, SmallSite
 
 
@@ -138,18 +137,3 @@ def test_old_site_stands_until_a_whole_new_one_is_there(built: SmallSite) -> Non
     assert status == 0, output
     assert "新的" in built.html()
     assert not list(built.folder.glob(".site-*"))
-
-
-def test_two_builds_at_once_do_not_hurt_each_other(tmp_path: Path) -> None:
-    target = tmp_path / "site"
-    target.mkdir()
-    staged = [Staging(target), Staging(target)]
-    staged[1].folder = tmp_path / ".site-2"  # 如同另一个进程
-    for number, staging in enumerate(staged):
-        staging.folder.mkdir()
-        (staging.folder / "index.html").write_text(str(number), encoding="utf-8")
-    for number, staging in enumerate(staged):
-        staging.publish()
-        assert (target / "index.html").read_text(encoding="utf-8") == str(number)
-        staging.discard()
-    assert [path.name for path in tmp_path.iterdir()] == ["site"]

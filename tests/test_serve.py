@@ -3,14 +3,13 @@
 import os
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.conftest import ENVIRONMENT, SmallSite
+from tests.conftest import ENVIRONMENT, SmallSite, mkdocs_command
 
 PAGE = '# 首页\n\n```python\n--8<-- "a.py:f"\n```\n\n```python\nf(1)\n```\n'
 SNIPPET = (
@@ -25,7 +24,7 @@ def serving(site: SmallSite) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     process = subprocess.Popen(
-        [sys.executable, "-m", "mkdocs", "serve", "-a", address],
+        mkdocs_command("serve", "-a", address),
         cwd=site.folder,
         env=os.environ | ENVIRONMENT,
         stdout=subprocess.DEVNULL,
@@ -66,7 +65,12 @@ def test_pages_follow_edits_and_survive_faults(small_site: SmallSite) -> None:
         snippet.write_text(SNIPPET.replace("x + 1", "x + 41"), encoding="utf-8")
         wait_for(url, "<code>42</code>")
         page.write_text(PAGE.replace("f(1)", "g(1)"), encoding="utf-8")
-        wait_for(url, "docs/index.md:8: NameError")
+        told = "docs/index.md:8: NameError"
+        faulty = wait_for(url, f'<p class="cell-fault">{told}')
+        assert "本页有错" in faulty
+        assert faulty.count(told) == 2  # 页首一次，出错的块下一次
+        page.write_text(PAGE + "\n甲 $\\part x$\n", encoding="utf-8")
+        wait_for(url, '<span class="arithmatex error">')
         page.write_text(PAGE.replace("a.py:f", "a.py:h"), encoding="utf-8")
         wait_for(url, "docs/index.md:4: ")
         page.write_text(PAGE, encoding="utf-8")

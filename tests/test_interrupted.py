@@ -1,0 +1,141 @@
+"""中途被杀、两个一起建、换个文件夹建：建成的网站逐字节相同。"""
+
+import contextlib
+import io
+import multiprocessing
+import os
+import random
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from mkdocs.__main__ import cli
+
+from hooks.staging import Staging
+from tests.conftest import ENVIRONMENT, PAGE, SNIPPETS, SmallSite
+
+KILLS = 30
+# 各次构建从已经导入一切的进程分出，省下启动的时间
+forkserver = multiprocessing.get_context("forkserver")
+forkserver.set_forkserver_preload(
+    ["mkdocs.__main__", "mkdocs_jupyter.plugin", "material.plugins.search.plugin"]
+)
+
+
+def build(folder: Path) -> None:
+    """在另一个进程里构建一次。"""
+    os.chdir(folder)
+    os.environ |= ENVIRONMENT
+    with contextlib.redirect_stdout(io.StringIO()):
+        cli(["build", "--strict", "--quiet"])
+
+
+def start(site: SmallSite) -> multiprocessing.process.BaseProcess:
+    """开始构建一次。"""
+    process = forkserver.Process(target=build, args=(site.folder,))
+    process.start()
+    return process
+
+
+def edit(site: SmallSite, number: int) -> None:
+    """改一段代码和一句话：一页要重新运行，一页不要。"""
+    site.write(
+        {
+            "snippets/a.py": SNIPPETS.replace("2 * x", f"{number} * x"),
+            "docs/other.md": f"# 另一页\n\n第 {number} 版\n\n```python\n1\n```\n",
+        }
+    )
+
+
+def leftovers(site: SmallSite) -> list[str]:
+    """不该留下的临时文件。"""
+    found = [*site.folder.glob(".site-*"), *site.folder.glob(".cache/*.partial")]
+    return [path.name for path in found]
+
+
+def test_a_killed_build_hurts_no_later_one(built: SmallSite) -> None:
+    clean = {}
+    for number in (2, 3):
+        edit(built, number)
+        begin = time.monotonic()
+        process = start(built)
+        process.join()
+        length = time.monotonic() - begin
+        assert process.exitcode == 0
+        clean[number] = built.tree()
+    assert clean[2] != clean[3]
+    moment = random.Random(0)
+    for kill in range(KILLS):
+        number = 2 + kill % 2
+        edit(built, number)
+        process = start(built)
+        time.sleep(moment.uniform(0, length))
+        process.kill()
+        process.join()
+        assert built.tree() in clean.values() or not built.tree(), kill
+        process = start(built)
+        process.join()
+        assert process.exitcode == 0, kill
+        assert built.tree() == clean[number], kill
+        assert leftovers(built) == [], kill
+
+
+def test_two_builds_at_once_do_not_hurt_each_other(built: SmallSite) -> None:
+    for number in (2, 3, 4):
+        edit(built, number)
+        both = [start(built), start(built)]
+        for process in both:
+            process.join()
+        assert [process.exitcode for process in both] == [0, 0]
+        tree = built.tree()
+        shutil.rmtree(built.folder / "site")
+        shutil.rmtree(built.folder / ".cache")
+        alone = start(built)
+        alone.join()
+        assert alone.exitcode == 0
+        assert tree == built.tree()
+        assert leftovers(built) == []
+
+
+def test_two_folders_give_the_same_bytes(
+    built: SmallSite, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = SmallSite(tmp_path_factory.mktemp("elsewhere") / "deeper" / "site")
+    ignored = shutil.ignore_patterns(".cache", "site", "hooks")
+    shutil.copytree(built.folder, other.folder, ignore=ignored)
+    (other.folder / "hooks").symlink_to((built.folder / "hooks").resolve())
+    other.write({"docs/index.md": PAGE})
+    status, output = other.build(PYTHONHASHSEED="1")
+    assert status == 0, output
+    assert other.tree() == built.tree()
+
+
+@pytest.mark.parametrize("killed_in_the_swap", [False, True])
+def test_what_a_killed_build_left_is_removed(
+    tmp_path: Path, killed_in_the_swap: bool
+) -> None:
+    target = tmp_path / "site"
+    old = tmp_path / ".site-old-999999999"
+    for folder in (old, tmp_path / ".site-999999999"):
+        folder.mkdir()
+    (old / "index.html").write_text("旧", encoding="utf-8")
+    if not killed_in_the_swap:
+        shutil.copytree(old, target)
+    Staging(target)
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+    assert (target / "index.html").read_text(encoding="utf-8") == "旧"
+
+
+def test_the_last_of_two_publishers_wins(tmp_path: Path) -> None:
+    target = tmp_path / "site"
+    staged = [Staging(target), Staging(target)]
+    staged[1].folder = tmp_path / ".site-2"  # 如同另一个进程
+    for number, staging in enumerate(staged):
+        staging.folder.mkdir()
+        (staging.folder / "index.html").write_text(str(number), encoding="utf-8")
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(Staging.publish, staged))
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+    assert (target / "index.html").read_text(encoding="utf-8") in {"0", "1"}
