@@ -9,10 +9,12 @@ NODE_READY := hooks/node_modules/.ready
 
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help serve build test mutants check lock clean
+.PHONY: help setup serve build test check mutants bench audit lock clean
 
 help: ## 列出各个命令
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
+
+setup: $(NODE_READY) ## 装好一切，此后不再上网
 
 serve: $(NODE_READY) ## 在 http://127.0.0.1:8000/ 预览，改了页面、代码或钩子就重建
 	$(BIN)/mkdocs serve
@@ -23,13 +25,20 @@ build: $(NODE_READY) ## 构建网站到 site/，有一处错误就失败
 test: $(NODE_READY) ## 运行全部测试
 	$(BIN)/pytest --cov
 
-mutants: $(NODE_READY) ## 照登记逐一改错代码，看每条主张的测试是否变红
-	$(BIN)/python -m tests.mutants
-
-check: $(PYTHON_READY) ## 检查格式、写法和类型
+check: $(PYTHON_READY) ## 检查格式、写法、类型和依赖
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/deptry .
+
+mutants: $(NODE_READY) ## 照登记逐一改错代码，看每条主张的测试是否变红
+	$(BIN)/python -m tests.mutants
+
+bench: $(NODE_READY) ## 量构建的快慢，都是比值，写进 bench.json
+	$(BIN)/python -m tests.bench
+
+audit: $(NODE_READY) ## 把提交的版本建两遍，逐字节比较
+	$(BIN)/python -m tests.audit
 
 lock: $(PYTHON_READY) ## 用最新的版本重写 constraints.txt 和 hooks/package-lock.json
 	$(BIN)/pip install uv

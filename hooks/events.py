@@ -147,6 +147,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     jupyter.config.data |= {
         "cache": False,  # 缓存由 hooks/cache.py 管
         "include": ["*.ipynb"],  # 只有 _execute 写的笔记本
+        "ignore": ["*.md"],  # 不然它把每一页都读几遍
         "mathjax_version": 2,
     }
 
@@ -253,7 +254,8 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
     """取出各页的输出，变了的并排运行；查出错误。"""
     preamble = (HERE / "preamble.py").read_text(encoding="utf-8")
     template = HERE / "templates" / "mkdocs_html" / "notebook.html.j2"
-    versions = runs.versions() | {"template": template.read_text(encoding="utf-8")}
+    versions = runs.versions("mkdocs-jupyter")
+    versions["template"] = template.read_text(encoding="utf-8")
     stale = {}
     for page, blocks in build.blocks.items():
         if not any(cell.runs for cell in blocks):

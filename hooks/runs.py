@@ -19,11 +19,15 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 FRAME = re.compile(r"Cell In\[(\d+)\], line (\d+)")
 
 
-def versions() -> dict[str, str]:
-    """凡能改变输出的包的版本：项目的依赖、内核和运行它的各个包。"""
+def versions(*executors: str) -> dict[str, str]:
+    """凡能改变输出的包的版本：项目的依赖、内核和运行它的各个包。
+
+    Args:
+        executors: 另有哪些包参与运行。
+    """
     requirements = importlib.metadata.requires("deep-learning-qa") or []
     names = {re.split(r"[^\w.-]", r)[0] for r in requirements if "extra ==" not in r}
-    names |= {"ipykernel", "ipython", "matplotlib-inline", "mkdocs-jupyter", "nbclient"}
+    names |= {"ipykernel", "ipython", "matplotlib-inline", "nbclient", *executors}
     found = {name: importlib.metadata.version(name) for name in sorted(names)}
     return found | {"python": sys.version}
 

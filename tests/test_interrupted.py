@@ -19,9 +19,7 @@ from tests.conftest import ENVIRONMENT, PAGE, SNIPPETS, SmallSite
 KILLS = 30
 # 各次构建从已经导入一切的进程分出，省下启动的时间
 forkserver = multiprocessing.get_context("forkserver")
-forkserver.set_forkserver_preload(
-    ["mkdocs.__main__", "mkdocs_jupyter.plugin", "material.plugins.search.plugin"]
-)
+forkserver.set_forkserver_preload(["tests.warm", __name__])
 
 
 def build(folder: Path) -> None:
@@ -55,31 +53,43 @@ def leftovers(site: SmallSite) -> list[str]:
     return [path.name for path in found]
 
 
-def test_a_killed_build_hurts_no_later_one(built: SmallSite) -> None:
+def finish(site: SmallSite) -> dict[str, bytes]:
+    """构建到底，给出网站。"""
+    process = start(site)
+    process.join()
+    assert process.exitcode == 0
+    return site.tree()
+
+
+def kill_builds(site: SmallSite, seed: int) -> None:
+    """在随机的时刻杀掉构建，看紧接着的一次是否与没有被杀过的相同。"""
     clean = {}
     for number in (2, 3):
-        edit(built, number)
+        edit(site, number)
         begin = time.monotonic()
-        process = start(built)
-        process.join()
+        clean[number] = finish(site)
         length = time.monotonic() - begin
-        assert process.exitcode == 0
-        clean[number] = built.tree()
     assert clean[2] != clean[3]
-    moment = random.Random(0)
-    for kill in range(KILLS):
+    moment = random.Random(seed)
+    for kill in range(KILLS // 2):
         number = 2 + kill % 2
-        edit(built, number)
-        process = start(built)
+        edit(site, number)
+        process = start(site)
         time.sleep(moment.uniform(0, length))
         process.kill()
         process.join()
-        assert built.tree() in clean.values() or not built.tree(), kill
-        process = start(built)
-        process.join()
-        assert process.exitcode == 0, kill
-        assert built.tree() == clean[number], kill
-        assert leftovers(built) == [], kill
+        assert site.tree() in clean.values() or not site.tree(), kill
+        assert finish(site) == clean[number], kill
+        assert leftovers(site) == [], kill
+
+
+def test_a_killed_build_hurts_no_later_one(built: SmallSite, tmp_path: Path) -> None:
+    twin = SmallSite(tmp_path / "twin")
+    shutil.copytree(
+        built.folder, twin.folder, symlinks=True, ignore=shutil.ignore_patterns("twin")
+    )
+    with ThreadPoolExecutor(2) as pool:  # 两份并排，一核一份
+        list(pool.map(kill_builds, [built, twin], [0, 1]))
 
 
 def test_two_builds_at_once_do_not_hurt_each_other(built: SmallSite) -> None:
@@ -92,10 +102,7 @@ def test_two_builds_at_once_do_not_hurt_each_other(built: SmallSite) -> None:
         tree = built.tree()
         shutil.rmtree(built.folder / "site")
         shutil.rmtree(built.folder / ".cache")
-        alone = start(built)
-        alone.join()
-        assert alone.exitcode == 0
-        assert tree == built.tree()
+        assert finish(built) == tree
         assert leftovers(built) == []
 
 

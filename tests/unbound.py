@@ -1,0 +1,98 @@
+"""不用 MkDocs、Material 和 mkdocs-jupyter 建一页：`python -m tests.unbound 页面 片段的文件夹`。
+
+将来换生成器，要写的就是这样一个接口：谁来运行笔记本，谁来渲染 Markdown。把结果写到标准输出。
+"""
+
+import itertools
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+# ruff: noqa: E402
+for _name in "mkdocs", "material", "mkdocs_jupyter", "mkdocstrings":
+    sys.modules[_name] = None  # type: ignore[assignment]
+
+import nbformat
+from markdown import Markdown
+from nbclient import NotebookClient
+from pymdownx.snippets import SnippetPreprocessor
+
+from hooks import cells, drawing, faults, maths, runs, typography
+from tests.conftest import ROOT
+
+
+def read(text: str, snippets: Path) -> list[cells.Cell]:
+    """切出一页的代码块。"""
+    settings = {"pymdownx.snippets": {"base_path": [snippets], "check_paths": True}}
+    md = Markdown(extensions=["pymdownx.snippets"], extension_configs=settings)
+    preprocessor = md.preprocessors["snippet"]
+    assert isinstance(preprocessor, SnippetPreprocessor)
+    return cells.read_cells(text, cells.Source([snippets], preprocessor.run))
+
+
+def execute(blocks: list[cells.Cell]) -> dict[str, runs.Run]:
+    """运行各块。"""
+    preamble = (ROOT / "hooks" / "preamble.py").read_text(encoding="utf-8")
+    text = runs.make_notebook(blocks, preamble, runs.versions())
+    notebook = nbformat.reads(text, as_version=4)
+    NotebookClient(notebook, allow_errors=True).execute()
+    return runs.read_runs(
+        [
+            {"id": c.id, "count": c.execution_count, "outputs": c.outputs}
+            for c in notebook.cells
+        ]
+    )
+
+
+def render(text: str, blocks: list[cells.Cell], results: dict[str, runs.Run]) -> str:
+    """渲染一页。"""
+
+    def draw(
+        source: str, language: str, css: str, options: Any, md: Any, **_: Any
+    ) -> str:
+        del source, language, css, md
+        number = int(options["cell"])
+        run = results.get(f"cell-{number}", runs.Run(None, []))
+        return drawing.render_code(blocks[number]) + drawing.render_outputs(
+            blocks[number], run.outputs, f"f{number}"
+        )
+
+    def accept(language: str, inputs: Any, options: Any, *_: Any) -> bool:
+        del language
+        options |= inputs
+        return True
+
+    def fail(source: str, message: str) -> None:
+        raise faults.Fault(faults.find_line(text, source), message)
+
+    fence = {"name": "python", "class": "cell", "validator": accept, "format": draw}
+    md = Markdown(
+        extensions=[
+            "pymdownx.arithmatex",
+            "pymdownx.superfences",
+            maths.MathsExtension(fail),
+            typography.ChineseNewlines(),
+        ],
+        extension_configs={
+            "pymdownx.arithmatex": {"generic": True},
+            "pymdownx.superfences": {"custom_fences": [fence]},
+        },
+    )
+    number = itertools.count()
+    mark = re.compile(cells.FENCE.pattern, re.M)
+    return md.convert(mark.sub(lambda _: f'```python cell="{next(number)}"', text))
+
+
+def main(page: str, snippets: str) -> None:
+    """建一页，有错就说出来。"""
+    text = Path(page).read_text(encoding="utf-8")
+    blocks = read(text, Path(snippets))
+    results = execute(blocks)
+    for fault in runs.check_runs(blocks, results):
+        raise fault
+    print(render(text, blocks, results))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
