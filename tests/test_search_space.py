@@ -10,9 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import lfilter
-from scipy.stats import kstest, loguniform, uniform
+from scipy.stats import expon, kstest, loguniform, uniform
 
-from snippets.experiments.search_space import bin_shares, ema_weights, value_shares
+from snippets.experiments.search_space import (
+    bin_shares,
+    cdf_gap,
+    draw_rates,
+    draw_units,
+    draw_windows,
+    ema_weights,
+    hit_rates,
+    map_exponents,
+    optuna_draws,
+    powers_as_written,
+    steps_to_shrink,
+    value_shares,
+    width_errors,
+)
 from snippets.search_space import (
     averaging_window,
     sample_beta,
@@ -237,11 +251,186 @@ def test_shares_reject_no_samples(count: Callable[[list[float]], object]) -> Non
         count([])
 
 
+# 与分布函数比
+
+
+@pytest.mark.parametrize("theory", [loguniform(1e-3, 1), expon(scale=0.15)])
+def test_cdf_gap_is_the_kolmogorov_smirnov_statistic(theory: Any) -> None:
+    x = sample_log_uniform(1e-3, 1, 500, np.random.default_rng(0))
+    expected = kstest(x, theory.cdf).statistic
+    assert cdf_gap(x.reshape(20, 25), theory.cdf) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("point", "gap"), [(0.0, 1.0), (0.5, 0.5), (1.0, 1.0)])
+def test_cdf_gap_of_one_sample_looks_at_both_sides_of_the_jump(
+    point: float, gap: float
+) -> None:
+    assert cdf_gap([point], uniform(0, 1).cdf) == gap
+
+
+def test_cdf_gap_rejects_no_samples() -> None:
+    with pytest.raises(ValueError, match="至少要有一个样本，收到 0 个"):
+        cdf_gap([], uniform(0, 1).cdf)
+
+
+# 两种尺度成对地抽
+
+
+@pytest.mark.parametrize(
+    ("draw", "low", "high"), [(draw_rates, 1e-3, 1.0), (draw_units, 16, 1024)]
+)
+def test_both_scales_span_the_range_and_differ(
+    draw: Callable[..., dict[str, NDArray[Any]]], low: float, high: float
+) -> None:
+    samples = draw(low, high, N, np.random.default_rng(0))
+    assert list(samples) == ["linear", "log"]
+    for x in samples.values():
+        assert x.shape == (N,)
+        assert low <= x.min() < 1.01 * low + 2
+        assert 0.98 * high < x.max() <= high
+    middle = (low + high) / 2  # 线性均匀的中点；对数均匀有九成在它以下
+    linear, log = (np.mean(x < middle) for x in samples.values())
+    assert linear == pytest.approx(0.5, abs=share_tolerance(0.5) + 1e-3)
+    expected = math.log(middle / low) / math.log(high / low)
+    assert log == pytest.approx(expected, abs=share_tolerance(expected))
+
+
+def test_windows_are_those_of_the_drawn_betas() -> None:
+    windows = draw_windows(0.9, 0.999, N, np.random.default_rng(0))
+    assert kstest(1 - 1 / windows["linear"], uniform(0.9, 0.099).cdf).pvalue > 1e-3
+    assert kstest(1 / windows["log"], loguniform(1e-3, 0.1).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("draw", "low", "high", "rule"),
+    [
+        (draw_rates, 0.0, 1.0, "须 0 < low < high，收到 0.0 与 1.0"),
+        (draw_units, 0, 8, "须 1 <= low < high，收到 0 与 8"),
+        (draw_units, 8, 8, "须 low < high，收到 8 与 8"),
+        (draw_windows, 0.9, 1.0, "须 0 <= low < high < 1，收到 0.9 与 1.0"),
+    ],
+)
+def test_pairs_reject_bad_ranges(
+    draw: Callable[..., object], low: float, high: float, rule: str
+) -> None:
+    with pytest.raises(ValueError, match=rule):
+        draw(low, high, 1, np.random.default_rng(0))
+
+
+# 为什么看倍数
+
+
+@pytest.mark.parametrize("lr", [0.01, 0.3, 0.7, 1.7])
+def test_steps_follow_the_closed_form(lr: float) -> None:
+    exact = math.log(1e-3) / math.log(abs(1 - lr))
+    assert steps_to_shrink(lr) == math.ceil(exact)
+
+
+def test_newton_needs_one_step() -> None:
+    assert steps_to_shrink(1.0) == 1  # 曲率为 1，学习率 1 就是牛顿法
+
+
+@pytest.mark.parametrize(
+    ("lr", "ratio"), [(0.0, 0.1), (2.0, 0.1), (0.1, 0.0), (0.1, 1.0)]
+)
+def test_steps_reject(lr: float, ratio: float) -> None:
+    rule = f"须 0 < lr < 2 且 0 < ratio < 1，收到 {lr} 与 {ratio}"
+    with pytest.raises(ValueError, match=rule):
+        steps_to_shrink(lr, ratio)
+
+
+@pytest.mark.parametrize("best", [0.002, 0.05, 0.5])
+@pytest.mark.parametrize("trials", [1, 3])
+def test_hit_rates_follow_the_closed_form(best: float, trials: int) -> None:
+    rates = hit_rates(best, trials, N, np.random.default_rng(0))
+    chances = {"linear": 1.5 * best / 0.999, "log": math.log(4) / math.log(1000)}
+    for name, p in chances.items():
+        expected = 1 - (1 - p) ** trials
+        assert rates[name] == pytest.approx(expected, abs=share_tolerance(expected))
+
+
+@pytest.mark.parametrize(
+    ("best", "trials", "repeats", "rule"),
+    [
+        (0.001, 1, 1, r"best 须在 \[0.002, 0.5\] 内，收到 0.001"),
+        (0.6, 1, 1, r"best 须在 \[0.002, 0.5\] 内，收到 0.6"),
+        (0.1, 0, 1, "须 trials >= 1 且 repeats >= 1，收到 0 与 1"),
+        (0.1, 1, 0, "须 trials >= 1 且 repeats >= 1，收到 1 与 0"),
+    ],
+)
+def test_hit_rates_reject(best: float, trials: int, repeats: int, rule: str) -> None:
+    with pytest.raises(ValueError, match=rule):
+        hit_rates(best, trials, repeats, np.random.default_rng(0))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(0, 1), st.floats(1e-6, 1), st.floats(1.1, 1e4), st.floats(1.5, 100))
+def test_the_base_of_the_logarithm_does_not_matter(
+    u: float, low: float, ratio: float, base: float
+) -> None:
+    expected = low ** (1 - u) * (low * ratio) ** u
+    mapped = map_exponents(u, low, low * ratio, base)
+    assert mapped == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "base"), [(0.0, 1.0, 2.0), (1.0, 1.0, 2.0), (0.1, 1.0, 1.0)]
+)
+def test_map_exponents_rejects(low: float, high: float, base: float) -> None:
+    rule = f"须 0 < low < high 且 base > 1，收到 {low}、{high} 与 {base}"
+    with pytest.raises(ValueError, match=rule):
+        map_exponents([0.5], low, high, base)
+
+
+# 宽度
+
+
+def test_wider_is_better_until_it_is_wide_enough() -> None:
+    errors = width_errors([1, 32], seeds=[0, 1])
+    assert errors.shape == (2, 2)
+    assert (errors[:, 0] > 0.5).all()  # 一个单元分不开十类
+    assert (errors[:, 1] < 0.1).all()
+
+
+def test_width_errors_repeat_and_follow_the_seed() -> None:
+    first, again, other = (width_errors([8], [seed], epochs=1) for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize(("widths", "epochs"), [([4, 0], 1), ([4], 0)])
+def test_width_errors_reject(widths: list[int], epochs: int) -> None:
+    with pytest.raises(ValueError, match="须宽度 >= 1 且 epochs >= 1，收到"):
+        width_errors(widths, [0], epochs)
+
+
+# Optuna
+
+
+def test_optuna_ranges_include_both_ends() -> None:
+    draws = optuna_draws(60, seed=0)
+    assert {name: len(values) for name, values in draws.items()} == {
+        "learning_rate": 60,
+        "without_log": 60,
+        "layers": 60,
+        "units": 60,
+        "one_minus_beta": 60,
+    }
+    assert np.unique(draws["layers"]).tolist() == [2, 3, 4]
+    assert (draws["units"] % 1 == 0).all()
+    np.testing.assert_array_equal(draws["units"], optuna_draws(60, seed=0)["units"])
+
+
+def test_optuna_draws_rejects_no_trials() -> None:
+    with pytest.raises(ValueError, match="trials 须 >= 1，收到 0"):
+        optuna_draws(0, seed=0)
+
+
 # 原文的代码
 
 
 def test_caret_is_xor_not_power() -> None:
-    a, b = -3, 0
-    assert (10 ^ a, 10 ^ b) == (-9, 10)
+    # 加减法写出的异或：10 = 0b1010，−3 = ~0b0010
+    assert powers_as_written([-3, 0, 2, 5]) == [~(10 - 2), 10 + 0, 10 - 2, 10 + 5]
     with pytest.raises(TypeError, match="bitwise_xor"):
-        10 ^ np.float64(0.5)  # type: ignore[operator]
+        powers_as_written([np.float64(0.5)])  # type: ignore[list-item]
