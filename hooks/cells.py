@@ -34,7 +34,7 @@ class Cell:
         tags: 块头上的标签。
         caption: 图题，不画图的块为空。
         alt: 图的文字说明，不画图的块为空。
-        citations: 引用的 `(文件, 定义)`，按先后。
+        citations: 引用的 `(文件, 定义)`，按先后；文件如 `snippets/a.py`。
         origins: `code` 的每一行来自哪个片段的哪一行，如 `snippets/a.py:8`；
             写在页面上的为空。
         claims: 这一块量出的主张：主张的 id 到求值的表达式。
@@ -270,8 +270,8 @@ def _read_cell(start: int, cell: Any, source: Source) -> Cell:
         expanded, origin = [line], [""]
         if match := CITATION.match(line):
             expanded = source.expand([line])
-            citations.append((match["path"], match["section"] or ""))
             file, first = source.locate(match["path"], match["section"])
+            citations.append((file, match["section"] or ""))
             origin = [f"{file}:{first + n}" for n in range(len(expanded))]
         code += expanded
         lines += [number] * len(expanded)

@@ -174,27 +174,24 @@ def tabulate(
         measures: 主张的 id 到页面上量出的值。
         page: 这一题的页面。
     """
-    yield "| 主张 | 预期 | 实测 | 容差的来历 | 出处 | 查看 |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "| 主张 | 预期 | 实测 | 依据 | 查看 |"
+    yield "| --- | --- | --- | --- | --- |"
     for claim in claims:
         measured = measures.get(claim.id)
         module = f"snippets.experiments.{claim.stem}"
-        yield (
-            "| "
-            + " | ".join(
-                [
-                    f'<a id="{claim.id}"></a>{claim.statement}',
-                    claim.describe(),
-                    "未测得" if measured is None else format_number(measured),
-                    claim.because or "—",
-                    claim.source,
-                    f"[原句]({page}#claim-{claim.id}) "
-                    f"[函数](reference.md#{module}.{claim.function}) "
-                    f"`pytest -k {claim.id}`",
-                ]
-            )
-            + " |"
-        )
+        basis = claim.source
+        if claim.because:
+            basis += f"<br>容差：{claim.because}"
+        cells = [
+            f'<a id="{claim.id}"></a>{claim.statement}',
+            claim.describe(),
+            "未测得" if measured is None else format_number(measured),
+            basis,
+            f"[原句]({page}#claim-{claim.id}) "
+            f"[函数](reference.md#{module}.{claim.function}) "
+            f"[测试](#test) `{claim.id}`",
+        ]
+        yield f"| {' | '.join(cells)} |"
 
 
 class _Mark(InlineProcessor):

@@ -418,12 +418,11 @@ def _sources(cell: cells.Cell, page: Page) -> str:
     """被引用的定义在 API 参考里的链接。"""
     links = []
     for path, section in cell.citations:
-        module = path.removesuffix(".py").replace("/", ".")
-        url = get_relative_url("reference/", page.url)
-        links.append(
-            f'<a href="{url}#snippets.{module}.{section}">'
-            f"<code>{module}.{section}</code></a>"
-        )
+        name = f"{path.removesuffix('.py').replace('/', '.')}.{section}"
+        if name.startswith("snippets."):
+            url = get_relative_url("reference/", page.url)
+            text = name.removeprefix("snippets.")
+            links.append(f'<a href="{url}#{name}"><code>{text}</code></a>')
     return f'<p class="cell-note">完整说明：{"，".join(links)}</p>' if links else ""
 
 

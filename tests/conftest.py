@@ -161,7 +161,8 @@ def small_site(tmp_path: Path) -> SmallSite:
     """一个空的小网站，有首页。"""
     (tmp_path / "hooks").symlink_to(ROOT / "hooks")
     shutil.copytree(ROOT / "docs" / "assets", tmp_path / "docs" / "assets")
-    (tmp_path / "snippets").mkdir()
+    for folder in "snippets", "tests":
+        (tmp_path / folder).mkdir()
     site = SmallSite(tmp_path)
     site.write({"docs/index.md": "# 首页\n"})
     return site

@@ -32,7 +32,7 @@ def test_every_line_of_code_knows_its_line_on_the_page(source: Source) -> None:
         "a.py:3",
         "",
     ]
-    assert first.citations == (("a.py", "f"),)
+    assert first.citations == ((f"{source.folders[0]}/a.py", "f"),)
     assert (second.code, second.lines) == ("z", (18,))
 
 

@@ -17,6 +17,7 @@ SEED = 20_260_912  # 与各页的种子都不同
 CLAIMS, ERRORS = read_claims(ROOT / "tests" / "claims")
 
 
+# --8<-- [start:measure]
 def measure(claim: Claim) -> float:
     """在测试里量一条主张。"""
     module = importlib.import_module(f"snippets.experiments.{claim.stem}")
@@ -24,11 +25,18 @@ def measure(claim: Claim) -> float:
     return float(eval(claim.measure, names))
 
 
+# --8<-- [end:measure]
+
+
+# --8<-- [start:test_claim]
 @pytest.mark.claim
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=list(CLAIMS))
 def test_claim(claim: Claim) -> None:
     measured = measure(claim)
     assert claim.holds(measured), f"预期 {claim.describe()}，实测 {measured:.6g}"
+
+
+# --8<-- [end:test_claim]
 
 
 def blocks(stem: str) -> list[Cell]:

@@ -48,7 +48,9 @@ def public_definitions(path: Path) -> list[ast.FunctionDef | ast.ClassDef]:
 
 def cells_of(page: Path) -> list[Cell]:
     # 不展开引用：只看页面上写了什么
-    source = Source([SNIPPETS, DOCS / "assets" / "figures"], lambda lines: lines)
+    source = Source(
+        [SNIPPETS, DOCS / "assets" / "figures", ROOT / "tests"], lambda lines: lines
+    )
     return read_cells(page.read_text(encoding="utf-8"), source)
 
 

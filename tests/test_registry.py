@@ -98,7 +98,8 @@ def test_the_table_lists_expected_and_measured(tmp_path: Path) -> None:
         "| 0.35 |",
         "[原句](stem.md#claim-one)",
         "[函数](reference.md#snippets.experiments.stem.f)",
-        "pytest -k one",
+        "丙<br>容差：乙",
+        "[测试](#test) `one`",
     ):
         assert text in row
     *_, row = tabulate(claims.values(), {}, "stem.md")

@@ -14,7 +14,8 @@ from bs4 import BeautifulSoup
 from tests.conftest import ROOT
 from tests.test_docs import STEMS, cells_of
 
-PAGES = ["index", *STEMS, "original", "errata", "glossary", "reference"]
+PAGES = ["index", *STEMS, "original", "errata", "evidence", "glossary", "reference"]
+PAGES += ["pipeline"]
 BASE = "http://site.invalid/"
 LOADING = {  # 浏览器不等点击就会去取的
     "audio": "src",
