@@ -323,7 +323,8 @@ def _claim_faults() -> Iterator[tuple[str, faults.Fault]]:
                 elif value is not None and not claim.holds(value):
                     message = (
                         f"不成立：预期 {claim.describe()}，"
-                        f"实测 {claims.format_number(value)}"
+                        f"实测 {claims.format_number(value)}；"
+                        f"请改代码，或改 tests/claims/{claim.stem}.toml"
                     )
                 if message:
                     yield page, faults.Fault(cell.line, f"主张 {name} {message}")

@@ -64,7 +64,9 @@ def link_fault(message: str, sources: dict[str, str]) -> tuple[str, Fault] | Non
     if match is None:
         return None
     page, link = match["page"], match["link"]
-    reason = "锚点不存在" if "anchor" in message else "目标不存在"
+    reason = "目标不存在，请改链接"
+    if "anchor" in message:
+        reason = "锚点不存在，请改锚点，或给标题写上 {#id}"
     if "absolute" in match["kind"]:
         reason = "请写相对路径"
     line = find_line(sources.get(page, ""), f"({link})", f"({link} ", link)
@@ -106,7 +108,7 @@ def front_matter_faults(text: str) -> Iterator[Fault]:
                 yield Fault(1, "页首应是「键: 值」形式的 YAML")
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line if error.problem_mark else 0
-            yield Fault(line + 2, f"页首的 YAML 有误：{error.problem}")
+            yield Fault(line + 2, f"页首的 YAML 有误，请改正：{error.problem}")
 
 
 def encoding_fault(error: UnicodeDecodeError) -> Fault:

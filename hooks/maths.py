@@ -82,8 +82,17 @@ def render_tex(tex: str, *, display: bool) -> str:
     else:
         raise SetupError("KaTeX 的进程一启动就死，请重装：npm ci --prefix hooks")
     if "error" in reply:
-        raise TexError(reply["error"].removeprefix("KaTeX parse error: "))
+        raise TexError(_explain(reply["error"]))
     return str(reply["html"])
+
+
+def _explain(error: str) -> str:
+    if "unicodeTextInMathMode" in error:
+        return "中文要放进 \\text{}"
+    # 出错处的每个字下面有一条线，是组合字符，终端里看不清
+    return "请照 KaTeX 的写法改：" + error.removeprefix("KaTeX parse error: ").replace(
+        "\u0332", ""
+    )
 
 
 class _Typeset(Treeprocessor):

@@ -173,6 +173,7 @@ def _output_faults(cell: Cell, outputs: Sequence[dict[str, Any]]) -> Iterator[Fa
             )
         if output.get("name") == "stderr":
             warning = (output["text"].strip().splitlines() or ["（空行）"])[0]
+            warning = re.sub(r"^\S*/ipykernel_\S+:\d+: ", "", warning)
             yield Fault(cell.line, f"这一块写了标准错误，请消除警告：{warning}")
         if "image/svg+xml" in output.get("data", {}) and not (
             cell.caption and cell.alt
@@ -217,9 +218,11 @@ def _error_fault(
             line, found = owner.lines[position], True
         if owner.origins:
             origin = owner.origins[position] or origin
-    return Fault(line, _reason(error) + (f"（{origin}）" if origin else ""))
+    where = f"（{origin}）" if origin else ""
+    return Fault(line, f"{_reason(error)}{where}；请改正这一句")
 
 
 def _reason(error: dict[str, Any]) -> str:
     reason = (error["evalue"].strip() or "（无说明）").splitlines()[0]
+    reason = re.sub(r" \(\d+\.py, line \d+\)$", "", reason)  # 格子的临时文件名
     return f"{error['ename']}: {reason}"

@@ -19,7 +19,11 @@ FAULTS = {
         4,
         "NameError: name 'missing' is not defined（snippets/b.py:2）",
     ),
-    "syntax": ("# 页\n\n```python\nx = 1\nx = = 2\n```\n", 5, "SyntaxError"),
+    "syntax": (
+        "# 页\n\n```python\nx = 1\nx = = 2\n```\n",
+        5,
+        "SyntaxError: invalid syntax；请改正这一句",
+    ),
     "never_ends": (
         "# 页\n\n```python\n1\n```\n\n```python\n# 不会结束\nwhile True: pass\n```\n",
         8,
@@ -34,7 +38,7 @@ FAULTS = {
     "stderr": (
         "# 页\n\n```python\nimport warnings\nwarnings.warn('旧')\n```\n",
         4,
-        "标准错误",
+        "请消除警告：UserWarning: 旧",
     ),
     "no_alt": (
         "# 页\n\n```python\nimport matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()\n```\n",
@@ -67,7 +71,7 @@ FAULTS = {
     ),
     "bad_tex": ("# 页\n\n甲 $x$\n\n$$\n\\frac{1\n$$\n", 6, "公式有误"),
     "undefined_macro": ("# 页\n\n甲 $x$ 乙 $\\part y$\n", 3, "\\part"),
-    "chinese_in_tex": ("# 页\n\n甲 $中 + 1$\n", 3, "公式有误"),
+    "chinese_in_tex": ("# 页\n\n甲 $中 + 1$\n", 3, "中文要放进 \\text{}"),
     "raw_tex": ("# 页\n\n甲\n\n乙 $ x$ 丙\n", 5, "公式没有被认出"),
     "raw_block": ("# 页\n\n甲\n$$\nx\n$$\n", 3, "公式没有被认出"),
     "dead_link": ("# 页\n\n甲\n[乙](nowhere.md)\n", 4, "死链 nowhere.md"),

@@ -25,11 +25,11 @@ def test_line_of_the_first_needle_found() -> None:
         (
             "Doc file 'a.md' contains a link 'b.md', but the target is not found "
             "among documentation files.",
-            Fault(2, "死链 b.md：目标不存在"),
+            Fault(2, "死链 b.md：目标不存在，请改链接"),
         ),
         (
             "Doc file 'a.md' contains a link '#x', but there is no such anchor on this page.",
-            Fault(3, "死链 #x：锚点不存在"),
+            Fault(3, "死链 #x：锚点不存在，请改锚点，或给标题写上 {#id}"),
         ),
         (
             "Doc file 'a.md' contains an absolute link '/c', it was left as is.",
@@ -37,7 +37,7 @@ def test_line_of_the_first_needle_found() -> None:
         ),
         (
             "Doc file 'a.md' contains an unrecognized relative link 'b', it was left as is.",
-            Fault(2, "死链 b：目标不存在"),
+            Fault(2, "死链 b：目标不存在，请改链接"),
         ),
     ],
 )

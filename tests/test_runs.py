@@ -125,7 +125,7 @@ def test_error_names_the_line_of_the_page_and_of_the_snippet() -> None:
     (fault,) = check_runs([pulled, call], runs)
     assert (fault.line, fault.message) == (
         8,
-        "ZeroDivisionError: division by zero（s/a.py:3）",
+        "ZeroDivisionError: division by zero（s/a.py:3）；请改正这一句",
     )
 
 
