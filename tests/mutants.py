@@ -1,6 +1,6 @@
-"""逐一照登记改错代码，看每条主张的测试是否变红：`python -m tests.mutants`。
+"""逐一照登记改错代码，看每条主张是否不再成立：`python -m tests.mutants`。
 
-只在一份副本上改。参数是要试的主张的 id，没有则全试。
+只在副本上改。参数是要试的主张的 id，没有则全试。
 """
 
 import multiprocessing
@@ -11,17 +11,20 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from hooks.claims import Claim
+from hooks.claims import Claim, format_number
 from tests.conftest import ROOT
 from tests.test_claims import CLAIMS, measure
 
 
-def survives(claim: Claim, mutant: tuple[str, str, str]) -> bool:
-    """改错之后，主张是否仍然成立（那是测试的漏洞）。
+def try_mutant(claim: Claim, mutant: tuple[str, str, str]) -> tuple[bool, str]:
+    """改错之后再量一遍。
 
     Args:
         claim: 主张。
         mutant: `(文件, 原文, 改成)`，文件相对 `snippets/`。
+
+    Returns:
+        测试是否变红，和量出的值或抛出的异常。
 
     Raises:
         ValueError: 原文在文件里不是恰有一处。
@@ -30,32 +33,42 @@ def survives(claim: Claim, mutant: tuple[str, str, str]) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copytree(ROOT / "snippets", Path(folder, "snippets")), file)
         text = copy.read_text(encoding="utf-8")
-        if text.count(old) != 1:
+        if (count := text.count(old)) != 1:
             raise ValueError(
-                f"{claim.id}：{file} 里「{old}」应恰有 1 处，实有 {text.count(old)} 处"
+                f"{claim.id}：{file} 里「{old}」应恰有 1 处，实有 {count} 处"
             )
         copy.write_text(text.replace(old, new), encoding="utf-8")
         sys.path.insert(0, folder)
         for name in [n for n in sys.modules if n.partition(".")[0] == "snippets"]:
             del sys.modules[name]
         try:
-            return claim.holds(measure(claim))
-        except Exception:
-            return False
+            value = measure(claim)
+        except Exception as error:
+            return True, type(error).__name__
+        finally:
+            sys.path.remove(folder)
+        return not claim.holds(value), format_number(value)
 
 
 def main(names: list[str]) -> int:
-    """试各条主张，逐条打印；给出没有变红的条数。"""
-    pairs = [
-        (c, m) for c in CLAIMS.values() for m in c.mutants if not names or c.id in names
-    ]
+    """试各条主张，逐条打印；给出没有变红的处数。"""
+    chosen = [claim for claim in CLAIMS.values() if not names or claim.id in names]
+    pairs = [(claim, mutant) for claim in chosen for mutant in claim.mutants]
+    missed, caught = 0, set()
     fork = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(os.cpu_count(), fork, max_tasks_per_child=None) as pool:
-        results = list(pool.map(survives, *zip(*pairs, strict=True))) if pairs else []
-    for (claim, (file, old, new)), alive in zip(pairs, results, strict=True):
-        print(f"{'没有变红' if alive else '变红'}  {claim.id}: {file}: {old} -> {new}")
-    print(f"{len(results) - sum(results)} / {len(results)} 处改动被发现")
-    return sum(results)
+    with ProcessPoolExecutor(os.cpu_count(), fork) as pool:
+        results = pool.map(try_mutant, *zip(*pairs, strict=True)) if pairs else []
+        for (claim, (_, old, new)), (red, value) in zip(pairs, results, strict=True):
+            missed += not red
+            caught |= {claim.id} if red else set()
+            verdict = "变红" if red else "没有变红"
+            print(
+                f"{verdict}  {claim.id}  {claim.describe()}，量出 {value}：{old} -> {new}"
+            )
+    print(
+        f"{len(pairs) - missed} / {len(pairs)} 处改动、{len(caught)} / {len(chosen)} 条主张"
+    )
+    return missed
 
 
 if __name__ == "__main__":
