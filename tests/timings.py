@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from hooks.timings import Row, Timings
-from snippets.pointwise_conv import Bottleneck
+from snippets.pointwise_conv import conv_stack
 from tests.conftest import ROOT
 
 DATA = ROOT / "docs" / "assets" / "timings.json"
@@ -49,9 +49,9 @@ class Timing:
     denominator: Callable[[], Step]
 
 
-def forward(*layers: nn.Module, shape: tuple[int, ...]) -> Step:
-    """各层相连的一次前向，不留反向要用的东西。"""
-    net, x = nn.Sequential(*layers).eval(), torch.randn(shape)
+def forward(net: nn.Module, shape: tuple[int, ...]) -> Step:
+    """一次前向，不留反向要用的东西。"""
+    x = torch.randn(shape)
 
     def step() -> object:
         with torch.no_grad():
@@ -60,39 +60,47 @@ def forward(*layers: nn.Module, shape: tuple[int, ...]) -> Step:
     return step
 
 
-def conv(c_in: int, c_out: int, size: int, groups: int = 1) -> nn.Conv2d:
-    """步幅 1、保持尺寸、不带偏置的卷积。"""
-    return nn.Conv2d(c_in, c_out, size, padding=size // 2, groups=groups, bias=False)
-
-
-def bottleneck_branch() -> Step:
-    """瓶颈块的残差分支。"""
-    block = Bottleneck(256, 64, 256)
-    layers = block.reduce, nn.ReLU(), block.spatial, nn.ReLU(), block.expand
-    return forward(*layers, shape=(1, 256, 56, 56))
-
-
-def plain_branch() -> Step:
-    """两个 256 通道的 3×3 组成的残差分支。"""
-    layers = conv(256, 256, 3), nn.ReLU(), conv(256, 256, 3)
-    return forward(*layers, shape=(1, 256, 56, 56))
+def convs(
+    channels: tuple[int, ...],
+    sizes: tuple[int, ...],
+    size: int,
+    groups: tuple[int, ...] | None = None,
+) -> Callable[[], Step]:
+    """一串卷积处理一张 `size`×`size` 的图。"""
+    shape = 1, channels[0], size, size
+    return lambda: forward(conv_stack(channels, sizes, groups), shape)
 
 
 TIMINGS = [
     Timing(
         "pointwise_conv",
-        "5×5 卷积 192→32，比先用 1×1 降到 16（28×28）",
-        lambda: forward(conv(192, 32, 5), nn.ReLU(), shape=(1, 192, 28, 28)),
-        lambda: forward(
-            *(conv(192, 16, 1), nn.ReLU(), conv(16, 32, 5), nn.ReLU()),
-            shape=(1, 192, 28, 28),
-        ),
+        "5×5 卷积 192→32，比先用 1×1 降到 16（28×28；乘加之比 9.68）",
+        convs((192, 32), (5,), 28),
+        convs((192, 16, 32), (1, 5), 28),
     ),
     Timing(
         "pointwise_conv",
-        "两个 256 通道的 3×3，比瓶颈 256-64-64-256（56×56）",
-        plain_branch,
-        bottleneck_branch,
+        "两个 256 通道的 3×3，比瓶颈 256-64-64-256（56×56；乘加之比 16.94）",
+        convs((256, 256, 256), (3, 3), 56),
+        convs((256, 64, 64, 256), (1, 3, 1), 56),
+    ),
+    Timing(
+        "pointwise_conv",
+        "3×3 卷积 128→256，比深度可分离卷积（28×28；乘加之比 8.69）",
+        convs((128, 256), (3,), 28),
+        convs((128, 128, 256), (3, 1), 28, groups=(128, 1)),
+    ),
+    Timing(
+        "pointwise_conv",
+        "第一行的支路里：1×1 的 192→16，比 5×5 的 16→32（乘加之比 0.24）",
+        convs((192, 16), (1,), 28),
+        convs((16, 32), (5,), 28),
+    ),
+    Timing(
+        "pointwise_conv",
+        "第三行的两步里：深度卷积，比 1×1 的 128→256（乘加之比 0.0352）",
+        convs((128, 128), (3,), 28, groups=(128,)),
+        convs((128, 256), (1,), 28),
     ),
 ]
 
