@@ -9,7 +9,7 @@ NODE_READY := hooks/node_modules/.ready
 
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup serve build test check mutants bench audit lock clean
+.PHONY: help setup serve build test check mutants measure bench audit lock clean
 
 help: ## 列出各个命令
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: $(PYTHON_READY) ## 检查格式、写法、类型和依赖
 
 mutants: $(NODE_READY) ## 照登记逐一改错代码，看每条主张的测试是否变红
 	$(BIN)/python -m tests.mutants
+
+measure: $(PYTHON_READY) ## 重测页面上的时间之比，写进 docs/assets/timings.json
+	$(BIN)/python -m tests.timings
 
 bench: $(NODE_READY) ## 量构建的快慢，都是比值，写进 bench.json
 	$(BIN)/python -m tests.bench
