@@ -1,11 +1,13 @@
 """运行一页的代码：时限、正在运行的是哪一格、出了事怎么说。"""
 
 import os
+import subprocess
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 STARTS = 3  # 内核先选端口后绑定，端口偶尔会被别的程序抢走
@@ -27,6 +29,15 @@ class Interrupted(Exception):
 
 class NoKernel(Exception):
     """内核启动不了。"""
+
+
+class SilentKernelManager(AsyncKernelManager):
+    """内核进程自己的标准输出不进构建的输出：被打断时，它会往那里写回溯。"""
+
+    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+        """启动内核，选项同基类。"""
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        await super().start_kernel(**options | silent)
 
 
 def time_limit() -> int:

@@ -28,6 +28,7 @@ from mkdocs.utils.yaml import yaml_load
 from nbclient import NotebookClient
 
 from hooks.cells import HEADER
+from hooks.execution import SilentKernelManager
 from tests.conftest import ENVIRONMENT, ROOT, mkdocs_command
 from tests.test_docs import STEMS
 
@@ -149,7 +150,8 @@ def default_site(folder: Path) -> Path:
 
 def many_pages(folder: Path, count: int, *, ours: bool) -> Path:
     """`count` 页小页面；`ours` 为真时由流水线建，缓存已满。"""
-    (folder / "docs").mkdir(parents=True)
+    for name in "docs", "snippets", "tests":
+        (folder / name).mkdir(parents=True)
     for number in range(count):
         name = f"page-{number}.md" if number else "index.md"
         page = PAGE.format(number=number)
@@ -223,7 +225,11 @@ def run_cells(folder: Path) -> float:
     """单独运行一页的格子。"""
     (notebook,) = folder.glob(f"default/docs/{EDITED}.ipynb")
     begin = time.perf_counter()
-    NotebookClient(nbformat.read(notebook, as_version=4), allow_errors=True).execute()
+    NotebookClient(
+        nbformat.read(notebook, as_version=4),
+        allow_errors=True,
+        kernel_manager_class=SilentKernelManager,
+    ).execute()
     return time.perf_counter() - begin
 
 

@@ -18,7 +18,7 @@ from markdown import Markdown
 from nbclient import NotebookClient
 from pymdownx.snippets import SnippetPreprocessor
 
-from hooks import cells, drawing, faults, maths, runs, typography
+from hooks import cells, drawing, execution, faults, maths, runs, typography
 from tests.conftest import ROOT
 
 
@@ -36,7 +36,8 @@ def execute(blocks: list[cells.Cell]) -> dict[str, runs.Run]:
     preamble = (ROOT / "hooks" / "preamble.py").read_text(encoding="utf-8")
     text = runs.make_notebook(blocks, preamble, runs.versions())
     notebook = nbformat.reads(text, as_version=4)
-    NotebookClient(notebook, allow_errors=True).execute()
+    manager = execution.SilentKernelManager
+    NotebookClient(notebook, allow_errors=True, kernel_manager_class=manager).execute()
     return runs.read_runs(
         [
             {"id": c.id, "count": c.execution_count, "outputs": c.outputs}

@@ -3,6 +3,7 @@
 from hooks import execution
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
+c.NotebookClient.kernel_manager_class = execution.SilentKernelManager
 c.NotebookClient.timeout = execution.time_limit()
 c.NotebookClient.on_cell_execute = execution.remember
 c.NotebookClient.extra_arguments = ["--IPKernelApp.log_level=50"]
