@@ -15,9 +15,14 @@ from scipy import integrate
 from torch import Generator, Tensor, nn
 
 from snippets.experiments.weight_init import (
+    deep_run,
+    digits_run,
     gradient_descent,
+    hidden_activations,
     log_gains,
     mean_field_rms,
+    random_inits,
+    residual_start,
     sign_of_product,
 )
 from snippets.weight_init import (
@@ -194,6 +199,54 @@ def test_rms_agrees_with_numpy_and_scales(values: list[float], a: float) -> None
 # 对数增益与平均场预测
 
 
+def test_random_inits_are_the_named_ones() -> None:
+    stds = {"0.01": 0.01, "LeCun": 300**-0.5, "Xavier": 200**-0.5, "He": 150**-0.5}
+    drawn = {
+        name: init((100, 300), generator=seeded()).std().item()
+        for name, init in random_inits().items()
+    }
+    # 3 万个样本，标准差的相对标准误 1/√60000，取 5 倍
+    assert drawn == pytest.approx(stds, rel=5 / math.sqrt(60_000))
+
+
+def test_log_gains_of_unit_weights_are_exact() -> None:
+    # 权重全是 1：首层的输出是输入之和，次层再乘 3；各层的激活处处相等
+    zeros = partial(normal_init, std=0)
+    gains = log_gains(
+        [4, 3, 2],
+        lambda s, generator: 1 + zeros(s, generator=generator),
+        nn.Identity(),
+        [5],
+    )
+    x = torch.randn(1, 4, generator=seeded(5))
+    forward = math.log(abs(3 * x.sum().item()) / rms(x)) / 2
+    assert gains.tolist() == [pytest.approx([forward, math.log(6) / 2], rel=1e-5)]
+
+
+@pytest.mark.parametrize("measure", [log_gains, hidden_activations])
+@pytest.mark.parametrize("sizes", [[], [8]])
+def test_signals_need_a_hidden_layer(
+    measure: Callable[..., object], sizes: list[int]
+) -> None:
+    with pytest.raises(ValueError, match=rf"至少含输入与一个隐藏层，收到 \{sizes}"):
+        measure(sizes, he_init, nn.ReLU(), range(1))
+
+
+def test_hidden_activations_agree_with_a_plain_forward_pass() -> None:
+    layers = hidden_activations([5, 4, 3], xavier_init, nn.Tanh(), [7, 8])
+    for row, seed in enumerate([7, 8]):
+        generator = seeded(seed)
+        h = torch.randn(1, 5, generator=generator)
+        for layer, shape in zip(layers, [(4, 5), (3, 4)], strict=True):
+            h = torch.tanh(h @ xavier_init(shape, generator).T)
+            torch.testing.assert_close(layer[row], h[0])
+
+
+def test_hidden_activations_need_a_seed() -> None:
+    with pytest.raises(ValueError, match=r"至少有一个种子，收到 0 个"):
+        hidden_activations([2, 2], he_init, nn.ReLU(), [])
+
+
 @pytest.mark.parametrize(
     ("init", "expected"),
     [
@@ -337,6 +390,95 @@ def test_gradient_descent_rejects_bad_settings(lr: float, steps: int) -> None:
         gradient_descent(nn.Linear(1, 1), x, x, nn.MSELoss(), lr, steps)
 
 
+def test_digits_run_measures_the_first_layer() -> None:
+    model = mlp([64, 6, 10], nn.Tanh(), partial(xavier_init, generator=seeded()))
+    before = first_weight(model).clone()
+    run = digits_run(model, seed=3, steps=5)
+    after = first_weight(model).numpy()
+    assert run["moved"] == pytest.approx(np.abs(after - before.numpy()).max())
+    assert run["spread"] == pytest.approx(np.abs(after - after[:1]).max())
+    assert run["rank"] == np.linalg.matrix_rank(after) == 6
+    assert run["last"] < run["first"]
+    assert (run["accuracy"] * 500) % 1 == pytest.approx(0, abs=1e-9)
+
+
+def test_digits_run_draws_by_its_seed() -> None:
+    once, again, other = (
+        digits_run(mlp([64, 10], nn.ReLU(), torch.zeros), seed, steps=2)["last"]
+        for seed in (0, 0, 1)
+    )
+    assert once == again != other
+
+
+def test_deep_run_trains_eleven_layers_on_the_same_data() -> None:
+    losses, accuracy, moved = deep_run(he_init, seed=4, steps=3)
+    generator = seeded(4)
+    x, y = sign_of_product(256, generator)
+    init = partial(he_init, generator=generator)
+    model = mlp([2, *[32] * 10, 1], nn.ReLU(), init)
+    before = torch.cat([p.detach().flatten() for p in model.parameters()])
+    assert losses == gradient_descent(model, x, y, nn.BCEWithLogitsLoss(), 0.05, 3)
+    after = torch.cat([p.detach().flatten() for p in model.parameters()])
+    biases_too = (after - before).abs().max().item()
+    assert 0 < moved <= biases_too
+    assert 0 <= accuracy <= 1
+
+
+@pytest.mark.parametrize("steps", [0, -2])
+def test_runs_reject_no_steps(steps: int) -> None:
+    with pytest.raises(ValueError, match=rf"steps 须 >= 1，收到 {steps}"):
+        digits_run(mlp([64, 10], nn.ReLU(), torch.zeros), 0, steps)
+    with pytest.raises(ValueError, match=rf"steps 须 >= 1，收到 {steps}"):
+        deep_run(he_init, 0, steps)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 1.0, 0.5])
+def test_residual_start_agrees_with_modules(gamma: float) -> None:
+    generator = seeded(6)
+    x, target = torch.randn(2, 256, 64, generator=generator)
+    weights = [he_init((64, 64), generator) for _ in range(20)]
+    branches = nn.ModuleList(
+        nn.Sequential(
+            nn.Linear(64, 64, bias=False),
+            nn.BatchNorm1d(64),
+            nn.ReLU(),
+            nn.Linear(64, 64, bias=False),
+            nn.BatchNorm1d(64),
+        )
+        for _ in range(10)
+    )
+    for i, branch in enumerate(branches):
+        assert isinstance(branch, nn.Sequential)
+        branch.load_state_dict(
+            {
+                "0.weight": weights[i],
+                "3.weight": weights[10 + i],
+                "4.weight": torch.full((64,), gamma),
+            },
+            strict=False,
+        )
+    # 只训练权重与末尾的 γ，与被测的函数一样
+    named = dict(branches.named_parameters())
+    trained = [named[f"{i}.{n}.weight"] for i in range(10) for n in (0, 3, 4)]
+    optimizer = torch.optim.SGD(trained, lr=0.1)
+    expected = []
+    growths = []
+    for _ in range(2):
+        h = x
+        for branch in branches:
+            h = h + branch(h)
+        growths.append((rms(h) / rms(x)) ** 2)
+        optimizer.zero_grad()
+        torch.autograd.backward(F.mse_loss(h, target))
+        first = named["0.4.weight"].grad, named["0.0.weight"].grad
+        expected.append([rms(g) for g in first if g is not None])
+        optimizer.step()
+    growth, gradients = residual_start(gamma, seed=6)
+    assert growth == pytest.approx(growths[0], rel=1e-4)
+    for pair, other in zip(gradients, expected, strict=True):
+        assert list(pair) == pytest.approx(other, rel=1e-3)
+
+
 # 页面上的结论
 
 
@@ -388,20 +530,3 @@ def test_zero_first_layer_under_a_random_head(
     losses = gradient_descent(model, x, y, nn.CrossEntropyLoss(), 0.5, 200)
     assert (losses[-1] < 0.05) is learns
     assert bool(first_weight(model).any()) is learns
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-def test_eleven_layers_learn_with_he_and_not_with_001(seed: int) -> None:
-    losses: dict[str, list[float]] = {}
-    inits: dict[str, Callable[..., Tensor]] = {
-        "0.01": partial(normal_init, std=0.01),
-        "He": he_init,
-    }
-    for name, init in inits.items():
-        generator = seeded(seed)
-        x, y = sign_of_product(256, generator)
-        sizes = [2, *[32] * 10, 1]
-        model = mlp(sizes, nn.ReLU(), partial(init, generator=generator))
-        losses[name] = gradient_descent(model, x, y, nn.BCEWithLogitsLoss(), 0.05, 160)
-    assert losses["0.01"] == pytest.approx([LN2] * 160, abs=1e-4)
-    assert losses["He"][-1] < 0.1

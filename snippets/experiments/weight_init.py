@@ -1,4 +1,4 @@
-"""每层的对数增益、无限宽的预测、能否训练得动。"""
+"""对称性、每层的对数增益与直方图、无限宽的预测、能否训练得动。"""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -6,12 +6,56 @@ from functools import partial
 
 import numpy as np
 import torch
+from sklearn.datasets import load_digits
 from torch import Generator, Tensor, nn
+from torch.nn import functional as F
 
-from snippets.weight_init import layer_signals, mlp, rms
+from snippets.weight_init import (
+    he_init,
+    layer_signals,
+    lecun_init,
+    mlp,
+    normal_init,
+    rms,
+    xavier_init,
+)
+
+
+# --8<-- [start:random_inits]
+def random_inits() -> dict[str, Callable[..., Tensor]]:
+    """返回要比较的四种随机初始化，从名字到函数，以 `init(shape, generator=…)` 调用。
+
+    Returns:
+        `0.01` 是原文的固定标准差，其余三种按层宽定方差。
+
+    Example:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> w = random_inits()["LeCun"]((400, 100), generator=generator)
+        >>> round(w.std().item(), 2)
+        0.1
+
+    Source:
+        原文 Q4；LeCun et al. (1998)；Glorot & Bengio (2010)；He et al. (2015)。
+    """
+    fixed = partial(normal_init, std=0.01)
+    return {"0.01": fixed, "LeCun": lecun_init, "Xavier": xavier_init, "He": he_init}
+
+
+# --8<-- [end:random_inits]
 
 
 # --8<-- [start:log_gains]
+def _signals(
+    sizes: Sequence[int], init: Callable[..., Tensor], activation: nn.Module, seed: int
+) -> tuple[list[Tensor], list[Tensor]]:
+    if len(sizes) < 2:
+        raise ValueError(f"sizes 须至少含输入与一个隐藏层，收到 {list(sizes)}")
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(1, sizes[0], generator=generator)
+    model = mlp([*sizes, 1], activation, partial(init, generator=generator))
+    return layer_signals(model, x)
+
+
 def log_gains(
     sizes: Sequence[int],
     init: Callable[..., Tensor],
@@ -30,8 +74,10 @@ def log_gains(
         形状 `(S, 2)`：RMS 之比的自然对数除以隐藏层数。第 0 列是激活从输入到
         末层，第 1 列是梯度从末层回到输入；0 表示不变，负数表示衰减。
 
+    Raises:
+        ValueError: `sizes` 少于两个。
+
     Example:
-        >>> from snippets.weight_init import he_init
         >>> gains = log_gains([64, 64], he_init, nn.ReLU(), seeds=range(3))
         >>> gains.shape
         torch.Size([3, 2])
@@ -41,10 +87,7 @@ def log_gains(
     """
     rows = []
     for seed in seeds:
-        generator = torch.Generator().manual_seed(seed)
-        x = torch.randn(1, sizes[0], generator=generator)
-        model = mlp([*sizes, 1], activation, partial(init, generator=generator))
-        activations, gradients = layer_signals(model, x)
+        activations, gradients = _signals(sizes, init, activation, seed)
         forward = math.log(rms(activations[-1]) / rms(activations[0]))
         backward = math.log(rms(gradients[0]) / rms(gradients[-1]))
         rows.append([forward, backward])
@@ -52,6 +95,44 @@ def log_gains(
 
 
 # --8<-- [end:log_gains]
+
+
+# --8<-- [start:hidden_activations]
+def hidden_activations(
+    sizes: Sequence[int],
+    init: Callable[..., Tensor],
+    activation: nn.Module,
+    seeds: Iterable[int],
+) -> list[Tensor]:
+    """返回各隐藏层的激活，每个种子各抽一份输入与权重，结果合在一起。
+
+    Args:
+        sizes: 输入与各隐藏层的宽度，至少两个；输出层另加，宽度为 1。
+        init: 初始化函数，以 `init(shape, generator=…)` 调用。
+        activation: 隐藏层的激活函数。
+        seeds: S 个随机种子，不能为空。
+
+    Returns:
+        每个隐藏层一个张量，形状 `(S, D)`，`D` 是该层的宽度。
+
+    Raises:
+        ValueError: `sizes` 少于两个，或 `seeds` 为空。
+
+    Example:
+        >>> layers = hidden_activations([8, 4, 2], torch.randn, nn.ReLU(), range(3))
+        >>> [tuple(layer.shape) for layer in layers]
+        [(3, 4), (3, 2)]
+
+    Source:
+        Glorot & Bengio (2010) 逐层画的激活直方图。
+    """
+    rows = [_signals(sizes, init, activation, seed)[0][1:] for seed in seeds]
+    if not rows:
+        raise ValueError("seeds 须至少有一个种子，收到 0 个")
+    return [torch.cat(layer) for layer in zip(*rows, strict=True)]
+
+
+# --8<-- [end:hidden_activations]
 
 
 # --8<-- [start:mean_field_rms]
@@ -173,3 +254,139 @@ def gradient_descent(
 
 
 # --8<-- [end:gradient_descent]
+
+
+# --8<-- [start:digits_run]
+def digits_run(model: nn.Sequential, seed: int, steps: int = 100) -> dict[str, float]:
+    """在 500 张手写数字上训练 model，返回损失、正确率和第一层权重的变化。
+
+    Args:
+        model: `mlp` 搭出的网络，输入宽 64，输出宽 10；参数会被改动。
+        seed: 随机种子，决定取哪 500 张。
+        steps: 全批量梯度下降的步数，须 `>= 1`，学习率 0.5。
+
+    Returns:
+        `first`、`last` 是第一步与最后一步的损失，`accuracy` 是训练后在这些图上的
+        正确率；`moved` 是第一层权重离初值最远走了多少，`spread` 是它的各行与
+        首行之间最大的差，`rank` 是它的秩（相对容差 1e-4）。
+
+    Raises:
+        ValueError: `steps < 1`。
+
+    Example:
+        >>> run = digits_run(mlp([64, 10], nn.ReLU(), init=torch.zeros), seed=0)
+        >>> round(run["first"], 4), run["accuracy"] > 0.9
+        (2.3026, True)
+
+    Source:
+        scikit-learn, `sklearn.datasets.load_digits`，像素除以 16。
+    """
+    if steps < 1:
+        raise ValueError(f"steps 须 >= 1，收到 {steps}")
+    pixels, digits = load_digits(return_X_y=True)
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(digits), generator=generator)[:500]
+    x = torch.from_numpy(pixels / 16).float()[chosen]
+    labels = torch.from_numpy(digits)[chosen]
+    w = next(model.parameters()).data
+    before = w.clone()
+    losses = gradient_descent(model, x, labels, nn.CrossEntropyLoss(), 0.5, steps)
+    return {
+        "first": losses[0],
+        "last": losses[-1],
+        "accuracy": (model(x).argmax(dim=1) == labels).double().mean().item(),
+        "moved": (w - before).abs().max().item(),
+        "spread": (w - w[0]).abs().max().item(),
+        "rank": torch.linalg.matrix_rank(w, rtol=1e-4).item(),
+    }
+
+
+# --8<-- [end:digits_run]
+
+
+# --8<-- [start:deep_run]
+def deep_run(
+    init: Callable[..., Tensor], seed: int, steps: int = 160
+) -> tuple[list[float], float, float]:
+    """训练一个 11 层的 ReLU 网络判断两数之积的正负，返回损失、正确率和权重的变化。
+
+    Args:
+        init: 初始化函数，以 `init(shape, generator=…)` 调用。
+        seed: 随机种子，决定数据与权重。
+        steps: 全批量梯度下降的步数，须 `>= 1`，学习率 0.05。
+
+    Returns:
+        `(losses, accuracy, moved)`：每一步更新前的损失，在 1024 个新点上的正确率，
+        各层权重离初值最远走了多少。
+
+    Raises:
+        ValueError: `steps < 1`。
+
+    Example:
+        >>> losses, _, moved = deep_run(random_inits()["0.01"], seed=0, steps=20)
+        >>> round(losses[-1], 4), moved < 1e-9
+        (0.6931, True)
+
+    Source:
+        He et al. (2015), arXiv:1502.01852, §2.2：固定的 0.01 使深网络难以收敛。
+    """
+    if steps < 1:
+        raise ValueError(f"steps 须 >= 1，收到 {steps}")
+    generator = torch.Generator().manual_seed(seed)
+    x, y = sign_of_product(256, generator)
+    net = mlp([2] + [32] * 10 + [1], nn.ReLU(), partial(init, generator=generator))
+    weights = [p for p in net.parameters() if p.ndim == 2]
+    before = [w.detach().clone() for w in weights]
+    losses = gradient_descent(net, x, y, nn.BCEWithLogitsLoss(), 0.05, steps)
+    moves = [(w - b).abs().max().item() for w, b in zip(weights, before, strict=True)]
+    x, y = sign_of_product(1024, generator)
+    accuracy = ((net(x) > 0) == (y > 0)).double().mean().item()
+    return losses, accuracy, max(moves)
+
+
+# --8<-- [end:deep_run]
+
+
+# --8<-- [start:residual_start]
+def residual_start(gamma: float, seed: int) -> tuple[float, list[tuple[float, float]]]:
+    """返回 10 个残差分支使二阶矩变成几倍，以及头两步里梯度的 RMS。
+
+    分支是 Linear-BN-ReLU-Linear-BN，宽 64，末尾的 BN 的 γ 都取初值 gamma。
+
+    Args:
+        gamma: 各分支末尾的 γ 的初值。
+        seed: 随机种子，决定输入、目标与权重。
+
+    Returns:
+        `(growth, gradients)`：初始时输出与输入的二阶矩之比；训练头两步里，首个分支
+        的 γ 与其第一个权重的梯度的 RMS，一步一对。
+
+    Example:
+        >>> growth, [(_, first), (_, second)] = residual_start(0.0, seed=0)
+        >>> growth, first, second > 0
+        (1.0, 0.0, True)
+
+    Source:
+        Goyal et al. (2017), arXiv:1706.02677, §5.1.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    x, target = torch.randn(2, 256, 64, generator=generator)
+    inner = [he_init((64, 64), generator).requires_grad_() for _ in range(10)]
+    outer = [he_init((64, 64), generator).requires_grad_() for _ in range(10)]
+    gammas = [torch.full((64,), gamma, requires_grad=True) for _ in range(10)]
+    parameters = gammas + inner + outer
+    growths, gradients = [], []
+    for _ in range(2):
+        h = x
+        for w, v, g in zip(inner, outer, gammas, strict=True):
+            z = F.relu(F.batch_norm(h @ w.T, None, None, training=True))
+            h = h + F.batch_norm(z @ v.T, None, None, weight=g, training=True)
+        grads = torch.autograd.grad(F.mse_loss(h, target), parameters)
+        for parameter, grad in zip(parameters, grads, strict=True):
+            parameter.data -= 0.1 * grad
+        growths.append((h.square().mean() / x.square().mean()).item())
+        gradients.append((rms(grads[0]), rms(grads[10])))
+    return growths[0], gradients
+
+
+# --8<-- [end:residual_start]
