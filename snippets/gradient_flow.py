@@ -1,9 +1,11 @@
-"""链式连乘、逐层梯度、饱和、裁剪。"""
+"""链式连乘、五种深层网络、逐层梯度、饱和、裁剪、残差的路径。"""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
 
 
 # --8<-- [start:activation_slope]
@@ -96,6 +98,84 @@ def chain_product(weights: Tensor, slopes: Tensor) -> Tensor:
 # --8<-- [end:chain_product]
 
 
+# --8<-- [start:Skip]
+class Skip(nn.Module):
+    """残差连接：输出等于输入加分支的输出。
+
+    Args:
+        branch: 输出与输入同形状的模块。
+
+    Example:
+        >>> Skip(nn.Identity())(torch.tensor([1.0, 2.0])).tolist()
+        [2.0, 4.0]
+    """
+
+    def __init__(self, branch: nn.Module) -> None:
+        super().__init__()
+        self.branch = branch
+
+    def forward(self, x: Tensor) -> Tensor:
+        """返回 x + branch(x)，形状与 `x` 相同。"""
+        out: Tensor = x + self.branch(x)
+        return out
+
+
+# --8<-- [end:Skip]
+
+
+# --8<-- [start:deep_net]
+def deep_net(
+    kind: str, width: int, depth: int, generator: Generator, scale: float = 1.0
+) -> nn.Sequential:
+    """按名字搭一个 depth 层、等宽、无偏置的 float64 网络。
+
+    `sigmoid`、`tanh` 的权重方差为 1/width，其余为 He 的 2/width。
+
+    Args:
+        kind: `sigmoid`、`tanh`、`relu`、`batch_norm`（线性、BN、ReLU）或
+            `residual`（x + 线性(ReLU(BN(x)))）。
+        width: 每层的单元数。
+        depth: 层数，也是权重矩阵的个数，须 `>= 1`。
+        generator: 随机数生成器。
+        scale: 权重的标准差再乘的倍数。
+
+    Returns:
+        输入、输出形状都是 `(N, width)` 的网络。
+
+    Raises:
+        ValueError: 不认识的 `kind`，或 `width`、`depth` 小于 1。
+
+    Example:
+        >>> deep_net("tanh", 4, 2, Generator().manual_seed(0))(
+        ...     torch.zeros(3, 4, dtype=torch.float64)
+        ... ).shape
+        torch.Size([3, 4])
+    """
+
+    def linear(gain: float) -> nn.Linear:
+        layer = nn.Linear(width, width, bias=False, dtype=torch.float64)
+        std = scale * gain / width**0.5
+        nn.init.normal_(layer.weight, std=std, generator=generator)
+        return layer
+
+    he, norm = 2**0.5, partial(nn.BatchNorm1d, width, affine=False, dtype=torch.float64)
+    builders: dict[str, Callable[[], list[nn.Module]]] = {
+        "sigmoid": lambda: [linear(1.0), nn.Sigmoid()],
+        "tanh": lambda: [linear(1.0), nn.Tanh()],
+        "relu": lambda: [linear(he), nn.ReLU()],
+        "batch_norm": lambda: [linear(he), norm(), nn.ReLU()],
+        "residual": lambda: [Skip(nn.Sequential(norm(), nn.ReLU(), linear(he)))],
+    }
+    if min(width, depth) < 1:
+        raise ValueError(f"width、depth 须 >= 1，收到 {width}、{depth}")
+    if kind not in builders:
+        raise ValueError(f"kind 须为 {'、'.join(builders)} 之一，收到 {kind!r}")
+    return nn.Sequential(*[layer for _ in range(depth) for layer in builders[kind]()])
+
+
+# --8<-- [end:deep_net]
+
+
 # --8<-- [start:gradient_norms]
 def gradient_norms(model: nn.Module) -> Tensor:
     """反向传播之后，按从输入到输出的次序返回每个权重矩阵的梯度范数。
@@ -107,7 +187,7 @@ def gradient_norms(model: nn.Module) -> Tensor:
         形状 `(L,)`，第 l 项是第 l 个权重的梯度的 2-范数。
 
     Raises:
-        ValueError: 有权重还没有梯度。
+        ValueError: 没有权重矩阵，或有权重还没有梯度。
 
     Example:
         >>> model = nn.Linear(2, 1)
@@ -121,6 +201,8 @@ def gradient_norms(model: nn.Module) -> Tensor:
             if parameter.grad is None:
                 raise ValueError(f"须先反向传播，{name} 还没有梯度")
             norms.append(parameter.grad.norm())
+    if not norms:
+        raise ValueError(f"须有权重矩阵，收到 {model}")
     return torch.stack(norms)
 
 
@@ -163,7 +245,7 @@ def clip_by_norm(
         裁剪后的梯度（新张量，形状不变）和裁剪前的总范数。
 
     Raises:
-        ValueError: `max_norm <= 0`。
+        ValueError: `max_norm <= 0` 或没有梯度。
 
     Example:
         >>> clipped, total = clip_by_norm([torch.tensor([3.0, 4.0])], max_norm=1.0)
@@ -173,8 +255,8 @@ def clip_by_norm(
     Source:
         Pascanu, Mikolov & Bengio (2013), arXiv:1211.5063, Algorithm 1.
     """
-    if max_norm <= 0:
-        raise ValueError(f"max_norm 须 > 0，收到 {max_norm}")
+    if max_norm <= 0 or not grads:
+        raise ValueError(f"须有梯度且 max_norm > 0，收到 {len(grads)} 个、{max_norm}")
     total = torch.stack([g.norm() for g in grads]).norm()
     scale = (max_norm / total).clamp(max=1.0)
     return [g * scale for g in grads], total
@@ -207,3 +289,39 @@ def clip_by_value(grads: Sequence[Tensor], clip_value: float) -> list[Tensor]:
 
 
 # --8<-- [end:clip_by_value]
+
+
+# --8<-- [start:path_gradients]
+def path_gradients(jacobians: Tensor, direction: Tensor) -> Tensor:
+    """把残差网络的梯度 ∏(I + J_l)ᵀ d 按路径长度拆开。
+
+    Args:
+        jacobians: 各残差分支的雅可比矩阵 J_1, …, J_L，形状 `(L, D, D)`。
+        direction: 输出端的梯度 d，形状 `(D,)`。
+
+    Returns:
+        形状 `(L + 1, D)`，第 k 行是恰好穿过 k 个分支的所有路径的梯度之和；
+        各行相加就是输入端的梯度。
+
+    Raises:
+        ValueError: 形状不是 `(L, D, D)` 与 `(D,)`。
+
+    Example:
+        >>> two = torch.full((2, 1, 1), 0.5)
+        >>> path_gradients(two, torch.tensor([1.0])).tolist()
+        [[1.0], [1.0], [0.25]]
+
+    Source:
+        Veit, Wilber & Belongie (2016), arXiv:1605.06431.
+    """
+    if jacobians.shape[1:] != 2 * direction.shape:
+        shapes = f"{tuple(jacobians.shape)}、{tuple(direction.shape)}"
+        raise ValueError(f"形状须为 (L, D, D)、(D,)，收到 {shapes}")
+    paths = direction[None]
+    for jacobian in jacobians.flip(0):
+        longer = F.pad(paths @ jacobian, (0, 0, 1, 0))  # 穿过分支，长度加 1
+        paths = F.pad(paths, (0, 0, 0, 1)) + longer  # 走捷径，长度不变
+    return paths
+
+
+# --8<-- [end:path_gradients]

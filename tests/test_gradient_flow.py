@@ -2,32 +2,45 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm
+from scipy import integrate
+from scipy.stats import binom, norm
 from torch import Generator, Tensor, nn
 
+from snippets.digits import digits_split
 from snippets.experiments.gradient_flow import (
-    Skip,
-    deep_net,
+    chain_gain,
+    compare_clipping,
+    dead_units,
+    gain_and_saturation,
     jacobian_gain,
     linear_log_gain,
+    log_norms_by_layer,
     normalized_layer,
-    norms_by_layer,
-    path_gradients,
+    path_shares,
+    pretrained_norms,
+    rnn_losses,
+    saturation,
+    scale_response,
+    top_singular_value,
     unrolled_descent,
 )
 from snippets.gradient_flow import (
+    Skip,
     activation_slope,
     chain_product,
     chain_slopes,
     clip_by_norm,
     clip_by_value,
+    deep_net,
     gradient_norms,
+    path_gradients,
     saturated_fraction,
 )
 
@@ -85,18 +98,16 @@ def test_sigmoid_chain_needs_weights_above_four(
 
 
 def test_numbers_of_the_article() -> None:
-    w = torch.full((20,), 1.5, dtype=torch.float64)
-    one = torch.ones_like(w)
-    assert chain_product(w, one).item() == pytest.approx(3325.2567, rel=1e-7)
-    assert chain_product(w / 3, one).item() == pytest.approx(9.5367e-7, rel=1e-4)
-    sigmoid = chain_product(w, chain_slopes(w, 0.0, torch.sigmoid)).item()
+    assert chain_gain(1.5) == pytest.approx(3325.2567, rel=1e-7)
+    assert chain_gain(0.5) == pytest.approx(9.5367e-7, rel=1e-4)
+    sigmoid = chain_gain(1.5, 20, torch.sigmoid)
     assert sigmoid == pytest.approx(1.1537e-11, rel=1e-4)
     assert sigmoid < 0.375**20
     # 偏置把 z 拉回 0 时 σ′ = 1/4，w = 6 的链恰好每层乘 1.5
-    centred = chain_slopes(4 * w, 0.5, torch.sigmoid, bias=-3.0)
-    assert chain_product(4 * w, centred).item() == pytest.approx(1.5**20)
+    centred = chain_gain(6.0, 20, torch.sigmoid, x=0.5, bias=-3.0)
+    assert centred == pytest.approx(1.5**20)
     # 没有偏置，同样的 w = 6 饱和而消失
-    assert chain_product(4 * w, chain_slopes(4 * w, 0.0, torch.sigmoid)) < 1e-30
+    assert chain_gain(6.0, 20, torch.sigmoid) < 1e-30
 
 
 def test_chain_rejects_bad_shapes() -> None:
@@ -107,6 +118,8 @@ def test_chain_rejects_bad_shapes() -> None:
     with pytest.raises(ValueError, match=r"须同形，收到 \(3,\)、\(1,\)"):
         chain_product(torch.ones(3), torch.ones(1))
     assert chain_product(torch.empty(0), torch.empty(0)) == 1
+    with pytest.raises(ValueError, match="depth 须 >= 1，收到 0"):
+        chain_gain(1.5, 0)
 
 
 # 逐层梯度、饱和
@@ -127,6 +140,8 @@ def test_gradient_norms_match_the_outer_product() -> None:
 def test_gradient_norms_want_a_backward_pass() -> None:
     with pytest.raises(ValueError, match="须先反向传播，weight 还没有梯度"):
         gradient_norms(nn.Linear(2, 2))
+    with pytest.raises(ValueError, match=r"须有权重矩阵，收到 ReLU\(\)"):
+        gradient_norms(nn.ReLU())
 
 
 @pytest.mark.parametrize("scale", [1.0, 3.0, 10.0])
@@ -137,6 +152,17 @@ def test_saturated_fraction_matches_the_normal_tail(scale: float) -> None:
     got = saturated_fraction(scale * randn(n), torch.sigmoid)
     # 二项分布的标准差至多 1/(2√n)，取 5 倍
     assert abs(got - expected) < 5 * 0.5 / math.sqrt(n)
+
+
+def test_saturation_matches_the_normal_tail_and_an_integral() -> None:
+    fraction, slope = saturation(3.0, torch.sigmoid, Generator().manual_seed(0))
+    edge = math.log((1 + math.sqrt(0.96)) / (1 - math.sqrt(0.96)))
+    expected, _ = integrate.quad(
+        lambda z: norm.pdf(z) / (2 + 2 * math.cosh(3 * z)), -9, 9
+    )
+    # 10 万个样本，标准误至多 0.5/√N，取 5 倍
+    assert abs(fraction - 2 * norm.cdf(-edge / 3)) < 5 * 0.5 / math.sqrt(100_000)
+    assert abs(slope - expected) < 5 * 0.25 / math.sqrt(100_000)
 
 
 def test_saturated_fraction_edges() -> None:
@@ -178,14 +204,13 @@ def test_clipping_edges() -> None:
     clipped, total = clip_by_norm(grads, 1.0)  # 零梯度不能变成 nan
     assert total == 0
     assert all(g.equal(zero) for g, zero in zip(clipped, grads, strict=True))
-    with pytest.raises(ValueError, match="max_norm 须 > 0，收到 0"):
+    with pytest.raises(ValueError, match="max_norm > 0，收到 2 个、0"):
         clip_by_norm(grads, 0)
+    with pytest.raises(ValueError, match="收到 0 个、1"):
+        clip_by_norm([], 1)
     clipped, total = clip_by_norm([torch.full((4,), 1e9)], math.inf)  # 不裁剪
     assert total == 2e9
     assert clipped[0].equal(torch.full((4,), 1e9))
-
-
-# 实验：线性网络、五种网络
 
 
 @settings(max_examples=50, deadline=None)
@@ -200,6 +225,15 @@ def test_clip_by_value_matches_torch(values: list[float], limit: float) -> None:
     assert clip_by_value([], limit) == []
     with pytest.raises(ValueError, match="clip_value 须 > 0，收到 0"):
         clip_by_value([gradient], 0)
+
+
+def test_compare_clipping_on_a_triangle() -> None:
+    result = compare_clipping([torch.tensor([[3.0]]), torch.tensor([4.0])], 2.5)
+    assert result["norm"] == pytest.approx((1.0, 0.5), rel=1e-6)
+    assert result["value"] == pytest.approx((7 / 50**0.5, 2.5 / 3), rel=1e-6)
+
+
+# 实验：线性网络、五种网络
 
 
 def test_linear_gain_matches_the_closed_form() -> None:
@@ -221,6 +255,24 @@ def test_linear_gain_of_one_layer_is_the_norm_of_the_product() -> None:
     expected = 2 * math.log((start @ weight).norm() / start.norm())
     got = linear_log_gain(6, 1, 0.2, Generator().manual_seed(5))
     assert got == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ValueError, match="depth 须 >= 1，收到 0"):
+        linear_log_gain(6, 0, 0.2, Generator())
+
+
+@pytest.mark.parametrize("bound", [0.2, 0.02])
+def test_top_singular_value_is_the_largest_stretch(bound: float) -> None:
+    weight = torch.empty(128, 128).uniform_(
+        -bound, bound, generator=Generator().manual_seed(3)
+    )
+    v = torch.ones(128)
+    for _ in range(300):  # 幂迭代
+        v = weight.T @ (weight @ v)
+        v = v / v.norm()
+    got = top_singular_value(128, bound, Generator().manual_seed(3))
+    assert got == pytest.approx((weight @ v).norm().item(), rel=1e-3)
+    # 谱边缘的偏移与涨落是相对 n^(−2/3) 的量级，取 1.5 倍
+    edge = 2 * bound * math.sqrt(128 / 3)
+    assert got == pytest.approx(edge, rel=1.5 * 128 ** (-2 / 3))
 
 
 @pytest.mark.parametrize("kind", ["sigmoid", "tanh", "relu", "batch_norm", "residual"])
@@ -247,6 +299,8 @@ def test_deep_net_weight_variance(kind: str, variance: float) -> None:
 def test_deep_net_rejects_unknown_kinds() -> None:
     with pytest.raises(ValueError, match=r"sigmoid、tanh.*之一，收到 'gelu'"):
         deep_net("gelu", 8, 3, Generator())
+    with pytest.raises(ValueError, match="width、depth 须 >= 1，收到 8、0"):
+        deep_net("relu", 8, 0, Generator())
 
 
 def test_skip_with_a_zero_branch_is_the_identity() -> None:
@@ -258,9 +312,50 @@ def test_skip_with_a_zero_branch_is_the_identity() -> None:
 
 
 def log_norms(kind: str, width: int, depth: int, batch: int) -> Tensor:
-    return torch.stack(
-        [norms_by_layer(kind, width, depth, batch, seed) for seed in range(20)]
-    ).log()
+    return log_norms_by_layer(kind, width, depth, batch, range(20))
+
+
+def test_log_norms_of_a_linear_sigmoid_by_hand() -> None:
+    rng = Generator().manual_seed(7)
+    first, second = deep_net("sigmoid", 3, 2, rng).parameters()
+    x, d = torch.randn(2, 5, 3, generator=rng, dtype=torch.float64)
+    h = torch.sigmoid(x @ first.T)
+    out = torch.sigmoid(h @ second.T)
+    delta = d * out * (1 - out)
+    back = delta @ second * h * (1 - h)
+    expected = ((back.T @ x).norm() / (delta.T @ h).norm()).log().item()
+    logs = log_norms_by_layer("sigmoid", 3, 2, 5, [7, 8])
+    assert logs.shape == (2, 2)
+    assert logs[0].tolist() == pytest.approx([expected, 0.0])
+    with pytest.raises(ValueError, match=r"至少一个种子，收到 \[\]"):
+        log_norms_by_layer("sigmoid", 3, 2, 5, [])
+
+
+def normal_mean(f: Callable[[float], float], variance: float) -> float:
+    std = math.sqrt(variance)
+    value: float = integrate.quad(lambda z: norm.pdf(z) * f(std * z), -9, 9)[0]
+    return value
+
+
+def test_mean_field_numbers_of_the_claims() -> None:
+    def sigmoid(z: float) -> float:
+        return 1 / (1 + math.exp(-z))
+
+    q = 0.3
+    for _ in range(20):  # 不动点 q = E σ(√q z)²
+        q = normal_mean(lambda z: sigmoid(z) ** 2, q)
+    chi = normal_mean(lambda z: (sigmoid(z) * (1 - sigmoid(z))) ** 2, q)
+    assert math.log(chi) / 2 == pytest.approx(-1.4437, abs=1e-4)
+    gains, saturated, q = [], [], 2.5**2  # tanh，20 层，权重 2.5 倍
+    edge = math.atanh(math.sqrt(0.99))  # tanh′ = 0.01
+    for _ in range(20):
+        chi = normal_mean(lambda z: (1 - math.tanh(z) ** 2) ** 2, q)
+        gains.append(math.log(2.5**2 * chi))
+        saturated.append(2 * norm.cdf(-edge / math.sqrt(q)))
+        q = 2.5**2 * normal_mean(lambda z: math.tanh(z) ** 2, q)
+    assert sum(gains) / 20 == pytest.approx(0.4606, abs=1e-4)
+    assert sum(saturated) / 20 == pytest.approx(0.1388, abs=1e-4)
+    assert binom.cdf(12, 30, 0.2) == pytest.approx(0.99689, abs=1e-5)
 
 
 def test_sigmoid_vanishes_by_a_quarter_a_layer() -> None:
@@ -340,19 +435,96 @@ def test_unrolled_gradient_matches_autograd(w: float, depth: int) -> None:
     assert norm.item() == pytest.approx(weight.grad.abs().item())
 
 
+def test_bad_descents_are_rejected() -> None:
+    with pytest.raises(ValueError, match="depth、steps 须 >= 1，收到 0、5"):
+        unrolled_descent(1.5, 0, lr=0.1, steps=5)
+    with pytest.raises(ValueError, match="depth、steps 须 >= 1，收到 5、0"):
+        unrolled_descent(1.5, 5, lr=0.1, steps=0)
+
+
+def test_rnn_matches_clip_grad_norm_and_sgd() -> None:
+    x, y, *_ = digits_split()
+    torch.manual_seed(4)
+    rnn = nn.RNN(1, 32, nonlinearity="relu", batch_first=True)
+    head = nn.Linear(32, 10)
+    parameters = [*rnn.parameters(), *head.parameters()]
+    optimizer = torch.optim.SGD(parameters, lr=0.6)
+    expected = []
+    for _ in range(6):
+        batch = torch.randint(len(x), (64,))
+        loss = F.cross_entropy(head(rnn(x[batch].view(64, 64, 1))[0][:, -1]), y[batch])
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(parameters, 0.1)
+        optimizer.step()
+        expected.append(loss.item())
+    (got,) = rnn_losses(0.6, 0.1, seeds=[4], steps=6)
+    assert got.tolist() == pytest.approx(expected, rel=1e-4)
+
+
+def test_rnn_stops_at_the_first_loss_that_is_not_finite() -> None:
+    (losses,) = rnn_losses(1e6, math.inf, seeds=[0], steps=8)
+    finite_steps = losses.isfinite()
+    assert 0 < finite_steps.sum() < 8
+    assert finite_steps[: finite_steps.sum()].all()
+    with pytest.raises(ValueError, match="max_norm > 0，收到 6 个、0"):
+        rnn_losses(0.6, 0, seeds=[0], steps=1)
+
+
+def test_pretrained_gradients_match_the_chain_rule() -> None:
+    x, y, *_ = digits_split()
+    torch.manual_seed(2)
+    layers = []
+    for inputs in (64, 32):
+        layers.append(nn.Linear(inputs, 32))
+        nn.Linear(32, inputs)  # 解码器也取随机数
+    head = nn.Linear(32, 10)
+    hidden = torch.sigmoid(layers[0](x))
+    top = torch.sigmoid(layers[1](hidden))
+    delta = (head(top).softmax(dim=1) - F.one_hot(y, 10)) / len(x)
+    second = delta @ head.weight * top * (1 - top)
+    first = second @ layers[1].weight * hidden * (1 - hidden)
+    expected = [
+        (first.T @ x).norm(),
+        (second.T @ hidden).norm(),
+        (delta.T @ top).norm(),
+    ]
+    got = pretrained_norms(0, seed=2, depth=2)
+    assert got.tolist() == pytest.approx([e.item() for e in expected], rel=1e-4)
+    with pytest.raises(ValueError, match="steps 须 >= 0，收到 -1"):
+        pretrained_norms(-1, seed=0)
+
+
 def test_shrinking_the_weights_has_two_sides() -> None:
-    for seed in range(3):
-        gains, saturated = [], []
-        for scale in (2.5, 1.5, 0.7):
-            rng = Generator().manual_seed(seed)
-            model = deep_net("tanh", 32, 20, rng, scale=scale)
-            x, d = torch.randn(2, 32, 32, generator=rng, dtype=torch.float64)
-            z = torch.cat([model[: i + 1](x) for i in range(0, 40, 2)])
-            gains.append(jacobian_gain(model, x, d))
-            saturated.append(saturated_fraction(z, torch.tanh))
-        assert gains[0] > 10 * gains[1] > 10  # 过大：爆炸减轻
-        assert gains[2] < 0.01 < gains[1]  # 再小：消失
-        assert saturated[0] > 10 * saturated[1]
+    big, middle, small = (
+        gain_and_saturation("tanh", scale, range(3), width=32).mean(dim=0)
+        for scale in (2.5, 1.5, 0.7)
+    )
+    assert big[0] > middle[0] + 0.2 > 0.2  # 过大：爆炸减轻
+    assert small[0] < 2 * math.log(0.7) < middle[0]  # 再小：消失
+    assert big[1] > 10 * middle[1]
+
+
+def test_gain_and_saturation_of_one_layer_by_hand() -> None:
+    rng = Generator().manual_seed(3)
+    weight = torch.randn(4, 4, generator=rng, dtype=torch.float64)  # 2 倍的 1/√4
+    x, d = torch.randn(2, 4, 4, generator=rng, dtype=torch.float64)
+    z = x @ weight.T
+    slope = 1 - z.tanh() ** 2
+    gain = 2 * math.log(((d * slope) @ weight).norm() / d.norm())
+    expected = [gain, (slope < 0.01).double().mean().item()]
+    (got,) = gain_and_saturation("tanh", 2.0, [3], width=4, depth=1)
+    assert got.tolist() == pytest.approx(expected)
+
+
+def test_dead_units_die_with_the_learning_rate_and_get_no_gradient() -> None:
+    start, slow, fast = (
+        dead_units(lr, range(6), steps)
+        for lr, steps in ((0.1, 0), (0.1, 20), (1.5, 20))
+    )
+    assert start[:, 0].max() < 0.2
+    assert slow[:, 0].mean() < 0.15 < fast[:, 0].mean()
+    assert (fast[:, 1] == 0).all()
 
 
 # 实验：BN 的尺度不变性
@@ -379,6 +551,17 @@ def test_batch_norm_ignores_the_scale_of_the_weight(scale: float, seed: int) -> 
     # 欧拉齐次函数定理：每一行的梯度与这一行的权重正交
     inner = (grads[0] * w).sum(dim=1).abs()
     assert (inner <= 1e-9 * (1 + grads[0].norm(dim=1) * w.norm(dim=1))).all()
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 30.0])
+def test_scale_response_matches_the_theorem(scale: float) -> None:
+    gap, ratio, cosine, growth = scale_response(scale, Generator().manual_seed(1), 9)
+    assert gap < 1e-11
+    assert ratio == pytest.approx(scale)
+    assert cosine < 1e-11
+    assert growth == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="scale 须 > 0，收到 0"):
+        scale_response(0, Generator())
 
 
 # 实验：残差网络的路径
@@ -408,17 +591,17 @@ def test_paths_sum_to_the_gradient_of_the_network() -> None:
     assert path_gradients(torch.empty(0, 6, 6), d).equal(d[None])
 
 
+def test_path_gradients_reject_bad_shapes() -> None:
+    with pytest.raises(
+        ValueError, match=r"\(L, D, D\)、\(D,\)，收到 \(2, 3, 4\)、\(3,\)"
+    ):
+        path_gradients(torch.ones(2, 3, 4), torch.ones(3))
+
+
 def test_path_lengths_are_binomial_on_average() -> None:
-    depth, gain, seeds = 10, 0.5, 60
-    energy = torch.zeros(depth + 1, dtype=torch.float64)
-    for seed in range(seeds):
-        jacobians = gain / 8 * randn(depth, 64, 64, seed=seed)
-        paths = path_gradients(jacobians, randn(64, seed=seed + seeds))
-        energy += paths.square().sum(dim=1) / seeds
-    p = gain**2 / (1 + gain**2)
-    expected = [
-        math.comb(depth, k) * p**k * (1 - p) ** (depth - k) for k in range(depth + 1)
-    ]
+    depth, gain, draws = 10, 0.5, 60
+    share = path_shares(depth, gain, Generator().manual_seed(0), draws)
+    expected = binom.pmf(range(depth + 1), depth, gain**2 / (1 + gain**2))
     # 60 次平均后每项的相对误差约 √(depth/(60·64)) ≈ 5%，占比至多 0.3，取 3 倍
-    share = (energy / energy.sum()).tolist()
-    assert share == pytest.approx(expected, abs=3 * 0.05 * 0.3)
+    assert share.sum().item() == pytest.approx(1)
+    assert share.tolist() == pytest.approx(expected.tolist(), abs=3 * 0.05 * 0.3)

@@ -1,14 +1,60 @@
-"""测出每层的梯度增益，再与闭式解对照。"""
+"""测出每层的梯度增益，再与闭式解对照；每种办法各做一个实验。"""
 
 import math
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from snippets.gradient_flow import clip_by_norm, gradient_norms
+from snippets.digits import digits_split
+from snippets.gradient_flow import (
+    activation_slope,
+    chain_product,
+    chain_slopes,
+    clip_by_norm,
+    clip_by_value,
+    deep_net,
+    gradient_norms,
+    path_gradients,
+    saturated_fraction,
+)
+
+
+# --8<-- [start:chain_gain]
+def chain_gain(
+    weight: float,
+    depth: int = 20,
+    activation: Callable[[Tensor], Tensor] = torch.positive,
+    x: float = 0.0,
+    bias: float = 0.0,
+) -> float:
+    """返回各层权重相同的单神经元链的导数；默认没有激活函数。
+
+    Args:
+        weight: 各层共同的权重。
+        depth: 层数，须 `>= 1`。
+        activation: 可求导的激活函数；`torch.positive` 是恒等。
+        x: 输入。
+        bias: 各层共同的偏置。
+
+    Returns:
+        输出对输入的导数。
+
+    Raises:
+        ValueError: `depth < 1`。
+
+    Example:
+        >>> chain_gain(1.5, 2), chain_gain(2.0, 1, torch.sigmoid)
+        (2.25, 0.5)
+    """
+    if depth < 1:
+        raise ValueError(f"depth 须 >= 1，收到 {depth}")
+    weights = torch.full((depth,), weight, dtype=torch.float64)
+    return chain_product(weights, chain_slopes(weights, x, activation, bias)).item()
+
+
+# --8<-- [end:chain_gain]
 
 
 # --8<-- [start:linear_log_gain]
@@ -28,11 +74,16 @@ def linear_log_gain(
     Returns:
         (ln ‖δ_0‖² − ln ‖δ_L‖²) / depth。
 
+    Raises:
+        ValueError: `depth < 1`。
+
     Example:
         >>> gain = linear_log_gain(256, 4, 0.2, Generator().manual_seed(0))
         >>> abs(gain - math.log(256 * 0.2**2 / 3)) < 0.3
         True
     """
+    if depth < 1:
+        raise ValueError(f"depth 须 >= 1，收到 {depth}")
     start = delta = torch.randn(width, generator=generator)
     for _ in range(depth):
         weight = torch.empty(width, width).uniform_(-bound, bound, generator=generator)
@@ -43,85 +94,67 @@ def linear_log_gain(
 # --8<-- [end:linear_log_gain]
 
 
-# --8<-- [start:Skip]
-class Skip(nn.Module):
-    """残差连接：输出等于输入加分支的输出。
+# --8<-- [start:top_singular_value]
+def top_singular_value(width: int, bound: float, generator: Generator) -> float:
+    """抽一个 U(±bound) 的方阵，返回它最大的奇异值。
 
     Args:
-        branch: 输出与输入同形状的模块。
-
-    Example:
-        >>> Skip(nn.Identity())(torch.tensor([1.0, 2.0])).tolist()
-        [2.0, 4.0]
-    """
-
-    def __init__(self, branch: nn.Module) -> None:
-        super().__init__()
-        self.branch = branch
-
-    def forward(self, x: Tensor) -> Tensor:
-        """返回 x + branch(x)，形状与 `x` 相同。"""
-        out: Tensor = x + self.branch(x)
-        return out
-
-
-# --8<-- [end:Skip]
-
-
-# --8<-- [start:deep_net]
-def deep_net(
-    kind: str, width: int, depth: int, generator: Generator, scale: float = 1.0
-) -> nn.Sequential:
-    """按名字搭一个 depth 层、等宽、无偏置的 float64 网络。
-
-    `sigmoid`、`tanh` 的权重方差为 1/width，其余为 He 的 2/width。
-
-    Args:
-        kind: `sigmoid`、`tanh`、`relu`、`batch_norm`（线性、BN、ReLU）或
-            `residual`（x + 线性(ReLU(BN(x)))）。
-        width: 每层的单元数。
-        depth: 层数，也是权重矩阵的个数。
+        width: 行数与列数。
+        bound: 权重绝对值的上界。
         generator: 随机数生成器。
-        scale: 权重的标准差再乘的倍数。
 
     Returns:
-        输入、输出形状都是 `(N, width)` 的网络。
-
-    Raises:
-        ValueError: 不认识的 `kind`。
+        最大的奇异值；方阵很大时约为 2·bound·√(width/3)。
 
     Example:
-        >>> deep_net("tanh", 4, 2, Generator().manual_seed(0))(
-        ...     torch.zeros(3, 4, dtype=torch.float64)
-        ... ).shape
-        torch.Size([3, 4])
+        >>> 4 < top_singular_value(512, 0.2, Generator().manual_seed(0)) < 6
+        True
+
+    Source:
+        Yin, Bai & Krishnaiah (1988), Probab. Theory Relat. Fields 78:509–521.
     """
-
-    def linear(gain: float) -> nn.Linear:
-        layer = nn.Linear(width, width, bias=False, dtype=torch.float64)
-        std = scale * gain / width**0.5
-        nn.init.normal_(layer.weight, std=std, generator=generator)
-        return layer
-
-    he, norm = 2**0.5, partial(nn.BatchNorm1d, width, affine=False, dtype=torch.float64)
-    builders: dict[str, Callable[[], list[nn.Module]]] = {
-        "sigmoid": lambda: [linear(1.0), nn.Sigmoid()],
-        "tanh": lambda: [linear(1.0), nn.Tanh()],
-        "relu": lambda: [linear(he), nn.ReLU()],
-        "batch_norm": lambda: [linear(he), norm(), nn.ReLU()],
-        "residual": lambda: [Skip(nn.Sequential(norm(), nn.ReLU(), linear(he)))],
-    }
-    if kind not in builders:
-        raise ValueError(f"kind 须为 {'、'.join(builders)} 之一，收到 {kind!r}")
-    return nn.Sequential(*[layer for _ in range(depth) for layer in builders[kind]()])
+    weight = torch.empty(width, width).uniform_(-bound, bound, generator=generator)
+    return float(torch.linalg.matrix_norm(weight, 2))
 
 
-# --8<-- [end:deep_net]
+# --8<-- [end:top_singular_value]
 
 
-# --8<-- [start:norms_by_layer]
-def norms_by_layer(kind: str, width: int, depth: int, batch: int, seed: int) -> Tensor:
-    """返回刚初始化的网络各层权重的梯度范数，以最后一层为 1。
+# --8<-- [start:saturation]
+def saturation(
+    std: float,
+    activation: Callable[[Tensor], Tensor],
+    generator: Generator,
+    samples: int = 100_000,
+) -> tuple[float, float]:
+    """预激活服从 N(0, std²) 时，返回饱和单元的比例和激活函数的平均导数。
+
+    Args:
+        std: 预激活的标准差。
+        activation: 逐元素、可求导的激活函数。
+        generator: 随机数生成器。
+        samples: 抽多少个预激活。
+
+    Returns:
+        `(饱和的比例, 平均导数)`。
+
+    Example:
+        >>> saturation(1.0, torch.positive, Generator().manual_seed(0))
+        (0.0, 1.0)
+    """
+    z = std * torch.randn(samples, generator=generator, dtype=torch.float64)
+    slopes = activation_slope(z, activation)
+    return saturated_fraction(z, activation), slopes.mean().item()
+
+
+# --8<-- [end:saturation]
+
+
+# --8<-- [start:log_norms_by_layer]
+def log_norms_by_layer(
+    kind: str, width: int, depth: int, batch: int, seeds: Sequence[int]
+) -> Tensor:
+    """返回刚初始化的网络各层权重的梯度范数的对数，以最后一层为 0。
 
     损失是输出与一个固定随机方向的内积。
 
@@ -130,25 +163,195 @@ def norms_by_layer(kind: str, width: int, depth: int, batch: int, seed: int) -> 
         width: 每层的单元数。
         depth: 层数。
         batch: 样本数 N。
-        seed: 随机种子。
+        seeds: 随机种子，至少一个；一个种子一行。
 
     Returns:
-        形状 `(depth,)` 的相对梯度范数，第 0 项最靠近输入。
+        形状 `(len(seeds), depth)`，第 0 列最靠近输入。
+
+    Raises:
+        ValueError: 没有种子。
 
     Example:
-        >>> norms = norms_by_layer("sigmoid", 16, 4, 8, seed=0)
-        >>> bool(norms[0] < 0.1), norms[-1].item()
-        (True, 1.0)
+        >>> logs = log_norms_by_layer("sigmoid", 16, 4, 8, seeds=[0])
+        >>> bool(logs[0, 0] < -2), logs[0, -1].item()
+        (True, 0.0)
     """
-    rng = Generator().manual_seed(seed)
-    model = deep_net(kind, width, depth, rng)
-    x, direction = torch.randn(2, batch, width, generator=rng, dtype=torch.float64)
-    (model(x) * direction).sum().backward()
-    norms = gradient_norms(model)
-    return norms / norms[-1]
+    if not seeds:
+        raise ValueError(f"须至少一个种子，收到 {seeds}")
+    rows = []
+    for seed in seeds:
+        rng = Generator().manual_seed(seed)
+        model = deep_net(kind, width, depth, rng)
+        x, direction = torch.randn(2, batch, width, generator=rng, dtype=torch.float64)
+        (model(x) * direction).sum().backward()
+        norms = gradient_norms(model)
+        rows.append((norms / norms[-1]).log())
+    return torch.stack(rows)
 
 
-# --8<-- [end:norms_by_layer]
+# --8<-- [end:log_norms_by_layer]
+
+
+# --8<-- [start:pretrained_norms]
+def pretrained_norms(steps: int, seed: int, depth: int = 5, width: int = 32) -> Tensor:
+    """逐层预训练一个 sigmoid 网络，返回微调第一步各层权重的梯度范数。
+
+    数据是手写数字；每一层与一个线性解码器组成自编码器，训练好再叠下一层。
+
+    Args:
+        steps: 每层预训练的步数（Adam，学习率 0.01），0 表示不预训练。
+        seed: 随机种子。
+        depth: 隐藏层数。
+        width: 每个隐藏层的单元数。
+
+    Returns:
+        形状 `(depth + 1,)`，最后一项是分类层。
+
+    Raises:
+        ValueError: `steps < 0`。
+
+    Example:
+        >>> norms = pretrained_norms(0, seed=0)
+        >>> bool(norms[0] < 0.01 * norms[4])
+        True
+
+    Source:
+        Bengio, Lamblin, Popovici & Larochelle (2007), NeurIPS 19.
+    """
+    if steps < 0:
+        raise ValueError(f"steps 须 >= 0，收到 {steps}")
+    x, y, *_ = digits_split()
+    torch.manual_seed(seed)
+    model, h = nn.Sequential(), x
+    for _ in range(depth):
+        layer = nn.Sequential(nn.Linear(h.shape[1], width), nn.Sigmoid())
+        decoder = nn.Linear(width, h.shape[1])
+        optimizer = torch.optim.Adam([*layer.parameters(), *decoder.parameters()], 0.01)
+        for _ in range(steps):
+            optimizer.zero_grad()
+            torch.autograd.backward(F.mse_loss(decoder(layer(h)), h))
+            optimizer.step()
+        model, h = model.append(layer), layer(h).detach()
+    model.append(nn.Linear(width, 10)).zero_grad()
+    torch.autograd.backward(F.cross_entropy(model(x), y))
+    return gradient_norms(model)
+
+
+# --8<-- [end:pretrained_norms]
+
+
+# --8<-- [start:compare_clipping]
+def compare_clipping(
+    grads: Sequence[Tensor], limit: float
+) -> dict[str, tuple[float, float]]:
+    """同一组梯度按范数、按值各裁一次，返回方向变了多少、第一个梯度剩多少。
+
+    Args:
+        grads: 各参数的梯度，至少一个。
+        limit: 总范数或每个分量的上限，须 `> 0`。
+
+    Returns:
+        裁法到 `(全部梯度裁剪前后的余弦, 第一个梯度的范数裁剪后与前之比)`。
+
+    Example:
+        >>> compare_clipping([torch.tensor([3.0, 4.0])], 5.0)["norm"]
+        (1.0, 1.0)
+    """
+    by_norm, by_value = clip_by_norm(grads, limit)[0], clip_by_value(grads, limit)
+    before = nn.utils.parameters_to_vector(grads)
+    result = {}
+    for name, after in {"norm": by_norm, "value": by_value}.items():
+        flat = nn.utils.parameters_to_vector(after)
+        cosine = F.cosine_similarity(before, flat, dim=0).item()
+        result[name] = cosine, (after[0].norm() / grads[0].norm()).item()
+    return result
+
+
+# --8<-- [end:compare_clipping]
+
+
+# --8<-- [start:unrolled_descent]
+def unrolled_descent(
+    w: float, depth: int, lr: float, steps: int, max_norm: float = math.inf
+) -> Tensor:
+    """在损失 ½(w^depth − 1)² 上做梯度下降，可选按范数裁剪。
+
+    w^depth 是各层共用一个权重的线性链，也就是展开 depth 步的 RNN。
+
+    Args:
+        w: 权重的起点。
+        depth: 层数，须 `>= 1`。
+        lr: 学习率。
+        steps: 步数，须 `>= 1`。
+        max_norm: 梯度范数的上限；默认不裁剪。
+
+    Returns:
+        形状 `(steps, 2)`，每行是更新前的 w 和裁剪前的梯度范数。
+
+    Raises:
+        ValueError: `depth` 或 `steps` 小于 1。
+
+    Example:
+        >>> unrolled_descent(1.5, 20, lr=0.002, steps=60, max_norm=10.0)[-1, 0].item()
+        1.0
+    """
+    if min(depth, steps) < 1:
+        raise ValueError(f"depth、steps 须 >= 1，收到 {depth}、{steps}")
+    weight, rows = torch.tensor(w, dtype=torch.float64), []
+    for _ in range(steps):
+        gradient = depth * weight ** (depth - 1) * (weight**depth - 1)
+        (update,), norm = clip_by_norm([gradient], max_norm)
+        rows.append(torch.stack([weight, norm]))
+        weight = weight - lr * update
+    return torch.stack(rows)
+
+
+# --8<-- [end:unrolled_descent]
+
+
+# --8<-- [start:rnn_losses]
+def rnn_losses(
+    lr: float, max_norm: float, seeds: Sequence[int], steps: int = 200
+) -> Tensor:
+    """用 SGD 训练逐像素读手写数字的 ReLU 循环网络，每步按范数裁剪，返回损失。
+
+    网络展开 64 步，32 个隐藏单元，PyTorch 的缺省初始化，批大小 64。
+
+    Args:
+        lr: 学习率。
+        max_norm: 梯度总范数的上限，须 `> 0`；`inf` 表示不裁剪。
+        seeds: 随机种子，一个种子一行；同一种子的起点和小批量相同。
+        steps: 更新次数。
+
+    Returns:
+        形状 `(len(seeds), steps)`，每步更新前的交叉熵；不再有限就停，其余是 nan。
+
+    Example:
+        >>> losses = rnn_losses(0.6, 1.0, seeds=[0], steps=2)
+        >>> losses.shape, bool((losses - math.log(10)).abs().max() < 0.2)
+        (torch.Size([1, 2]), True)
+    """
+    x, y, *_ = digits_split()
+    losses = torch.full((len(seeds), steps), math.nan)
+    for row, seed in zip(losses, seeds, strict=True):
+        torch.manual_seed(seed)
+        rnn = nn.RNN(1, 32, nonlinearity="relu", batch_first=True)
+        head = nn.Linear(32, 10)
+        parameters = [*rnn.parameters(), *head.parameters()]
+        for step in range(steps):
+            batch = torch.randint(len(x), (64,))
+            _, state = rnn(x[batch, :, None])
+            loss = F.cross_entropy(head(state[0]), y[batch])
+            if not loss.isfinite():
+                break
+            row[step] = loss.detach()
+            grads, _ = clip_by_norm(torch.autograd.grad(loss, parameters), max_norm)
+            for parameter, grad in zip(parameters, grads, strict=True):
+                parameter.data -= lr * grad
+    return losses
+
+
+# --8<-- [end:rnn_losses]
 
 
 # --8<-- [start:jacobian_gain]
@@ -178,38 +381,77 @@ def jacobian_gain(model: nn.Module, x: Tensor, direction: Tensor) -> float:
 # --8<-- [end:jacobian_gain]
 
 
-# --8<-- [start:unrolled_descent]
-def unrolled_descent(
-    w: float, depth: int, lr: float, steps: int, max_norm: float = math.inf
+# --8<-- [start:gain_and_saturation]
+def gain_and_saturation(
+    kind: str, scale: float, seeds: Sequence[int], width: int = 64, depth: int = 20
 ) -> Tensor:
-    """在损失 ½(w^depth − 1)² 上做梯度下降，可选按范数裁剪。
-
-    w^depth 是各层共用一个权重的线性链，也就是展开 depth 步的 RNN。
+    """返回每层 ln ‖δ‖² 的平均增量和饱和单元的比例，一个种子一行。
 
     Args:
-        w: 权重的起点。
+        kind: `sigmoid`、`tanh` 或 `relu`，见 `deep_net`。
+        scale: 权重的标准差再乘的倍数。
+        seeds: 随机种子。
+        width: 每层的单元数，也是样本数。
         depth: 层数。
-        lr: 学习率。
-        steps: 步数。
-        max_norm: 梯度范数的上限；默认不裁剪。
 
     Returns:
-        形状 `(steps, 2)`，每行是更新前的 w 和裁剪前的梯度范数。
+        形状 `(len(seeds), 2)`，dtype float64。
 
     Example:
-        >>> unrolled_descent(1.5, 20, lr=0.002, steps=60, max_norm=10.0)[-1, 0].item()
-        1.0
+        >>> rows = gain_and_saturation("tanh", 0.5, seeds=[0, 1])
+        >>> rows.shape, bool((rows[:, 0] < 2 * math.log(0.6)).all())
+        (torch.Size([2, 2]), True)
     """
-    weight, rows = torch.tensor(w, dtype=torch.float64), []
-    for _ in range(steps):
-        gradient = depth * weight ** (depth - 1) * (weight**depth - 1)
-        (update,), norm = clip_by_norm([gradient], max_norm)
-        rows.append(torch.stack([weight, norm]))
-        weight = weight - lr * update
+    rows = []
+    for seed in seeds:
+        rng = Generator().manual_seed(seed)
+        model = deep_net(kind, width, depth, rng, scale)
+        x, direction = torch.randn(2, width, width, generator=rng, dtype=torch.float64)
+        gain = 2 * math.log(jacobian_gain(model, x, direction)) / depth
+        z = torch.cat([model[: i + 1](x) for i in range(0, 2 * depth, 2)])  # 各层预激活
+        rows.append([gain, saturated_fraction(z, getattr(torch, kind))])
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+# --8<-- [end:gain_and_saturation]
+
+
+# --8<-- [start:dead_units]
+def dead_units(lr: float, seeds: Sequence[int], steps: int = 20) -> Tensor:
+    """用 SGD 训练四层 ReLU 网络，返回死单元的比例和它们收到的最大梯度。
+
+    数据是 256 张手写数字；对每一张都输出 0 的单元是死单元，只数第三个隐藏层。
+
+    Args:
+        lr: 学习率。
+        seeds: 随机种子，一个种子一行。
+        steps: 更新次数。
+
+    Returns:
+        形状 `(len(seeds), 2)`；没有死单元时最大梯度记为 0。
+
+    Example:
+        >>> dead_units(0.1, seeds=[0]).tolist()
+        [[0.0, 0.0]]
+    """
+    x, y = (part[:256] for part in digits_split()[:2])
+    rows = []
+    for seed in seeds:
+        torch.manual_seed(seed)
+        hidden = [m for _ in range(3) for m in (nn.Linear(64, 64), nn.ReLU())]
+        model = nn.Sequential(*hidden, nn.Linear(64, 10))
+        optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+        for _ in range(steps + 1):  # 多反传一次，量末态的梯度
+            optimizer.step()
+            optimizer.zero_grad()
+            torch.autograd.backward(F.cross_entropy(model(x), y))
+        dead = (model[:6](x) == 0).all(dim=0)
+        received = model[4].weight.grad * dead[:, None]
+        rows.append(torch.stack([dead.float().mean(), received.abs().max()]))
     return torch.stack(rows)
 
 
-# --8<-- [end:unrolled_descent]
+# --8<-- [end:dead_units]
 
 
 # --8<-- [start:normalized_layer]
@@ -244,31 +486,82 @@ def normalized_layer(weight: Tensor, u: Tensor) -> Tensor:
 # --8<-- [end:normalized_layer]
 
 
-# --8<-- [start:path_gradients]
-def path_gradients(jacobians: Tensor, direction: Tensor) -> Tensor:
-    """把残差网络的梯度 ∏(I + J_l)ᵀ d 按路径长度拆开。
+# --8<-- [start:scale_response]
+def scale_response(scale: float, generator: Generator, size: int = 64) -> list[float]:
+    """把 BN 之前的权重乘 scale，返回输出、梯度、范数各自怎样变。
+
+    权重、输入和输出端的梯度都取 size × size 的标准正态矩阵。
 
     Args:
-        jacobians: 各残差分支的雅可比矩阵 J_1, …, J_L，形状 `(L, D, D)`。
-        direction: 输出端的梯度 d，形状 `(D,)`。
+        scale: 权重放大的倍数，须 `> 0`。
+        generator: 随机数生成器。
+        size: 单元数、输入维数和样本数。
 
     Returns:
-        形状 `(L + 1, D)`，第 k 行是恰好穿过 k 个分支的所有路径的梯度之和；
-        各行相加就是输入端的梯度。
+        四个数：输出的最大差，原来与放大后的梯度范数之比，各单元的权重与梯度的余弦的
+        最大绝对值，一步（学习率 1）之后范数平方的增量与梯度范数平方之比。
+
+    Raises:
+        ValueError: `scale <= 0`。
 
     Example:
-        >>> two = torch.full((2, 1, 1), 0.5)
-        >>> path_gradients(two, torch.tensor([1.0])).tolist()
-        [[1.0], [1.0], [0.25]]
+        >>> gap, ratio, cosine, growth = scale_response(2, Generator().manual_seed(0))
+        >>> gap < 1e-12, round(ratio, 9), cosine < 1e-12, round(growth, 9)
+        (True, 2.0, True, 1.0)
 
     Source:
-        Veit, Wilber & Belongie (2016), arXiv:1605.06431.
+        Ioffe & Szegedy (2015), arXiv:1502.03167, Section 3.3.
     """
-    paths = direction[None]
-    for jacobian in jacobians.flip(0):
-        longer = F.pad(paths @ jacobian, (0, 0, 1, 0))  # 穿过分支，长度加 1
-        paths = F.pad(paths, (0, 0, 0, 1)) + longer  # 走捷径，长度不变
-    return paths
+    if scale <= 0:
+        raise ValueError(f"scale 须 > 0，收到 {scale}")
+    shape = 3, size, size
+    w, u, direction = torch.randn(shape, generator=generator, dtype=torch.float64)
+    outputs, grads = [], []
+    for weight in (w, scale * w):
+        outputs.append(normalized_layer(weight.requires_grad_(), u))
+        grads += torch.autograd.grad((outputs[-1] * direction).sum(), weight)
+    growth = (w - grads[0]).square().sum() - w.square().sum()
+    return [
+        (outputs[0] - outputs[1]).abs().max().item(),
+        (grads[0].norm() / grads[1].norm()).item(),
+        F.cosine_similarity(w, grads[0]).abs().max().item(),
+        (growth / grads[0].square().sum()).item(),
+    ]
 
 
-# --8<-- [end:path_gradients]
+# --8<-- [end:scale_response]
+
+
+# --8<-- [start:path_shares]
+def path_shares(
+    blocks: int, alpha: float, generator: Generator, draws: int = 40, width: int = 64
+) -> Tensor:
+    """取随机的线性残差分支，返回梯度的能量按路径长度的占比。
+
+    每个分支平均使梯度的范数平方乘 alpha²。
+
+    Args:
+        blocks: 残差块数。
+        alpha: 分支的增益。
+        generator: 随机数生成器。
+        draws: 平均多少次抽取。
+        width: 梯度的维数 D。
+
+    Returns:
+        形状 `(blocks + 1,)`，第 k 项是恰好穿过 k 个分支的路径的占比，和为 1。
+
+    Example:
+        >>> path_shares(1, 0.0, Generator().manual_seed(0)).tolist()
+        [1.0, 0.0]
+    """
+    energy = torch.zeros(blocks + 1, dtype=torch.float64)
+    for _ in range(draws):
+        shape, d_shape = (blocks, width, width), (width,)
+        jacobians = torch.randn(shape, generator=generator, dtype=torch.float64)
+        d = torch.randn(d_shape, generator=generator, dtype=torch.float64)
+        paths = path_gradients(alpha / width**0.5 * jacobians, d)
+        energy += paths.square().sum(dim=1)
+    return energy / energy.sum()
+
+
+# --8<-- [end:path_shares]
