@@ -73,6 +73,19 @@ class Claim:
         expected, tolerance = _evaluate(self.expected), _evaluate(self.tolerance)
         return RELATIONS[self.relation](measured, expected, tolerance)
 
+    def show(self, measured: float | None) -> str:
+        """写出实测的值；预期为 0 时只剩舍入误差，各处理器不同，就只说不超过多少。
+
+        Args:
+            measured: 实测的值，没有测得则为 `None`。
+        """
+        if measured is None:
+            return "未测得"
+        tolerance = _evaluate(self.tolerance)
+        if _evaluate(self.expected) == 0 and 0 < abs(measured) <= tolerance:
+            return f"不超过 {format_number(tolerance)}"
+        return format_number(measured)
+
     def describe(self) -> str:
         """预期写成一句：关系、值、容许的差。"""
         text = f"{self.relation} {format_number(_evaluate(self.expected))}"
@@ -149,6 +162,8 @@ def _read_claim(name: str, stem: str, given: object) -> Claim:
     claim = Claim(**texts | {"mutants": tuple(map(tuple, mutants))})
     if not re.fullmatch(ID, claim.id):
         raise ClaimError("的 id 只用小写字母、数字和连字符，以字母开头")
+    if not re.match(r"[a-z_]\w*\(", claim.measure):
+        raise ClaimError("的 measure 应以调用 snippets.experiments 里的一个函数开头")
     if claim.relation not in RELATIONS:
         raise ClaimError(f"的 relation 应是 {'、'.join(RELATIONS)} 之一")
     if len({"tolerance", "because"} & set(entry)) != 2 * (claim.relation == "≈"):
@@ -177,7 +192,6 @@ def tabulate(
     yield "| 主张 | 预期 | 实测 | 依据 | 查看 |"
     yield "| --- | --- | --- | --- | --- |"
     for claim in claims:
-        measured = measures.get(claim.id)
         module = f"snippets.experiments.{claim.stem}"
         basis = claim.source
         if claim.because:
@@ -185,7 +199,7 @@ def tabulate(
         cells = [
             f'<a id="{claim.id}"></a>{claim.statement}',
             claim.describe(),
-            "未测得" if measured is None else format_number(measured),
+            claim.show(measures.get(claim.id)),
             basis,
             f"[原句]({page}#claim-{claim.id}) "
             f"[函数](reference.md#{module}.{claim.function}) "

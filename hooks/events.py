@@ -216,9 +216,8 @@ def _describe_claim(name: str) -> str | None:
     """主张的标记上的提示。"""
     if (claim := build.claims.get(name)) is None:
         return None
-    value = build.measures.get(name)
-    measured = "未测得" if value is None else claims.format_number(value)
-    return f"证据：预期 {claim.describe()}，实测 {measured}"
+    measured = claim.show(build.measures.get(name))
+    return f"预期 {claim.describe()}，实测 {measured}"
 
 
 @event_priority(-100)

@@ -38,6 +38,13 @@ def test_a_claim_knows_when_it_holds(tmp_path: Path) -> None:
     assert not claim.holds(float("nan"))
 
 
+def test_rounding_is_not_shown(tmp_path: Path) -> None:
+    claims, _ = read_claims(write(tmp_path, stem=ENTRY.replace("1 / 3", "0")))
+    claim = claims["one"]
+    shown = [claim.show(value) for value in (None, 0.0, 1e-15, 0.2)]
+    assert shown == ["未测得", "0", "不超过 0.1", "0.2"]
+
+
 @pytest.mark.parametrize(
     ("relation", "below", "equal", "above"),
     [("<", True, False, False), ("=", False, True, False), (">", False, False, True)],
@@ -62,6 +69,8 @@ def test_relations(
         ("tolerance", 'relation = ">"\ntolerance', "别的关系都不要"),
         ("tolerance", 'relation = "~"\ntolerance', "relation 应是"),
         ("1 / 3", "one / 3", "求不出值"),
+        ("f(seed)", "-f(seed)", "measure 应以调用"),
+        ("f(seed)", "torch.f(seed)", "measure 应以调用"),
         ("甲", "|甲|", "不能有竖线"),
         ("[one]", "[One]", "的 id 只用"),
         ('[["a.py", "x", "y"]]', "[]", "至少要有一个"),

@@ -5,6 +5,14 @@ import sys
 
 from tests.conftest import PAGE, ROOT, SNIPPETS, SmallSite, run
 
+WITHOUT_MKDOCS = """
+import sys
+from pathlib import Path
+for name in "mkdocs", "material", "mkdocs_jupyter", "mkdocstrings":
+    sys.modules[name] = None
+from tests.unbound import build
+print(build(*map(Path, sys.argv[1:])))
+"""
 BOUND = {"events.py", "docstrings.py"}
 
 
@@ -26,7 +34,7 @@ def test_a_page_is_built_without_mkdocs(small_site: SmallSite) -> None:
     small_site.write({"docs/index.md": PAGE, "snippets/a.py": SNIPPETS})
     status, output = run(
         ROOT,
-        *(sys.executable, "-W", "ignore", "-m", "tests.unbound"),
+        *(sys.executable, "-W", "ignore", "-c", WITHOUT_MKDOCS),
         str(small_site.folder / "docs" / "index.md"),
         str(small_site.folder / "snippets"),
     )

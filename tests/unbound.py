@@ -1,17 +1,12 @@
-"""不用 MkDocs、Material 和 mkdocs-jupyter 建一页：`python -m tests.unbound 页面 片段的文件夹`。
+"""不用 MkDocs、Material 和 mkdocs-jupyter 建一页。
 
-将来换生成器，要写的就是这样一个接口：谁来运行笔记本，谁来渲染 Markdown。把结果写到标准输出。
+将来换生成器，要写的就是这样一个接口：谁来运行笔记本，谁来渲染 Markdown。
 """
 
 import itertools
 import re
-import sys
 from pathlib import Path
 from typing import Any
-
-# ruff: noqa: E402
-for _name in "mkdocs", "material", "mkdocs_jupyter", "mkdocstrings":
-    sys.modules[_name] = None  # type: ignore[assignment]
 
 import nbformat
 from markdown import Markdown
@@ -85,15 +80,19 @@ def render(text: str, blocks: list[cells.Cell], results: dict[str, runs.Run]) ->
     return md.convert(mark.sub(lambda _: f'```python cell="{next(number)}"', text))
 
 
-def main(page: str, snippets: str) -> None:
-    """建一页，有错就说出来。"""
-    text = Path(page).read_text(encoding="utf-8")
-    blocks = read(text, Path(snippets))
+def build(page: Path, snippets: Path) -> str:
+    """建一页，给出 HTML。
+
+    Args:
+        page: 页面。
+        snippets: 片段的文件夹。
+
+    Raises:
+        Fault: 页面有错。
+    """
+    text = page.read_text(encoding="utf-8")
+    blocks = read(text, snippets)
     results = execute(blocks)
     for fault in runs.check_runs(blocks, results):
         raise fault
-    print(render(text, blocks, results))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    return render(text, blocks, results)
