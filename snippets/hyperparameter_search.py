@@ -72,31 +72,6 @@ def random_points(
 # --8<-- [end:random_points]
 
 
-# --8<-- [start:distinct_values]
-def distinct_values(points: Sequence[Mapping[str, float]]) -> dict[str, int]:
-    """数出每个超参数一共试了多少个不同的值。
-
-    Args:
-        points: 试过的点，名字须彼此相同。
-
-    Returns:
-        超参数名到不同取值个数的字典。
-
-    Raises:
-        ValueError: 一个点也没有。
-
-    Example:
-        >>> distinct_values(grid_points({"lr": [0.1, 1.0], "wd": [0, 1, 2]}))
-        {'lr': 2, 'wd': 3}
-    """
-    if not points:
-        raise ValueError("至少要有一个点，收到 0 个")
-    return {name: len({point[name] for point in points}) for name in points[0]}
-
-
-# --8<-- [end:distinct_values]
-
-
 # --8<-- [start:best_trial]
 def best_trial(
     objective: Callable[..., Any], points: Sequence[Mapping[str, float]]
