@@ -30,14 +30,18 @@ from snippets.experiments.hyperparameter_search import (
     hit_rates,
     luckiest_accuracy,
     main_effects,
-    run_worker,
     search_together,
     sklearn_searches,
     tpe_search,
     train_networks,
     validation_error,
 )
-from snippets.hyperparameter_search import best_trial, grid_points, random_points
+from snippets.hyperparameter_search import (
+    best_trial,
+    grid_points,
+    random_points,
+    run_worker,
+)
 
 Data = tuple[Tensor, Tensor, Tensor, Tensor]
 

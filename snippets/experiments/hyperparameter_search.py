@@ -1,7 +1,5 @@
 """命中率、真实网络上的搜索、scikit-learn 与 Optuna、共享存储。"""
 
-import os
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
-from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from scipy.stats import loguniform
 from scipy.stats.qmc import Halton
@@ -25,7 +23,7 @@ from sklearn.model_selection import (
 from torch import Tensor
 
 from snippets.digits import digits_split
-from snippets.hyperparameter_search import grid_points, random_points
+from snippets.hyperparameter_search import grid_points, random_points, run_worker
 
 
 # --8<-- [start:distinct_values]
@@ -286,7 +284,7 @@ def digits_space(
         raise ValueError(f"至多平移半格，收到 {rate_shift} 与 {decay_shift}")
     cells = np.arange(5) + 0.5
     axes = {  # 学习率的 5 个数量级、权重衰减的 4 个，各分成 5 格
-        "learning_rate": (10 ** (-4 + 1.0 * (cells + rate_shift))).tolist(),
+        "learning_rate": (10 ** (-4 + cells + rate_shift)).tolist(),
         "weight_decay": (10 ** (-6 + 0.8 * (cells + decay_shift))).tolist(),
     }
     space = {
@@ -489,13 +487,9 @@ class SmallNet(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> "SmallNet":
         """从头训练 40 步。"""
-        self.weights_ = train_networks(
-            torch.from_numpy(x),
-            torch.from_numpy(y),
-            self.learning_rate,
-            self.weight_decay,
-            seed=self.seed,
-        )
+        data = torch.from_numpy(x), torch.from_numpy(y)
+        point = self.learning_rate, self.weight_decay
+        self.weights_ = train_networks(*data, *point, seed=self.seed)
         return self
 
     def predict(self, x: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -536,9 +530,8 @@ def sklearn_searches(
     Source:
         scikit-learn, "Tuning the hyper-parameters of an estimator".
     """
-    x, x_validation = data[0].numpy(), data[2].numpy()
-    y, y_validation = data[1].numpy(), data[3].numpy()
-    fold = PredefinedSplit(np.repeat([-1, 0], [len(y), len(y_validation)]))
+    x, y = torch.cat(data[::2]).numpy(), torch.cat(data[1::2]).numpy()
+    fold = PredefinedSplit(np.repeat([-1, 0], [len(part) for part in data[1::2]]))
     net = SmallNet(seed=seed)
     searches = {
         "grid": GridSearchCV(net, axes, cv=fold, refit=False),
@@ -546,9 +539,7 @@ def sklearn_searches(
             net, space, n_iter=25, cv=fold, refit=False, random_state=seed
         ),
     }
-    for search in searches.values():
-        search.fit(np.concatenate([x, x_validation]), np.concatenate([y, y_validation]))
-    return searches
+    return {name: search.fit(x, y) for name, search in searches.items()}
 
 
 # --8<-- [end:sklearn_searches]
@@ -621,51 +612,6 @@ def tpe_search(
 # --8<-- [end:tpe_search]
 
 
-# --8<-- [start:run_worker]
-def run_worker(
-    storage: str | BaseStorage,
-    n_trials: int,
-    objective: Callable[[optuna.Trial], float],
-    team: int = 1,
-) -> int:
-    """在当前进程里加入共享的研究，等到齐了再做 n_trials 次试验。
-
-    Args:
-        storage: 共享的存储，或数据库的 URL；里面已有名为 `shared` 的研究。
-        n_trials: 试验次数，须 `>= 1`。
-        objective: 以 `optuna.Trial` 为参数的目标函数，越小越好。
-        team: 一共几个进程；各自报到，凑齐才开始。
-
-    Returns:
-        本进程的编号。
-
-    Raises:
-        ValueError: `n_trials < 1`。
-
-    Example:
-        >>> storage = optuna.storages.InMemoryStorage()
-        >>> study = optuna.create_study(storage=storage, study_name="shared")
-        >>> pid = run_worker(storage, 2, lambda trial: trial.suggest_int("n", 1, 9))
-        >>> pid == os.getpid(), len(study.trials)  # 没有另开进程
-        (True, 2)
-
-    Source:
-        Akiba et al. (2019), arXiv:1907.10902.
-    """
-    if n_trials < 1:
-        raise ValueError(f"n_trials 须 >= 1，收到 {n_trials}")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.load_study(study_name="shared", storage=storage)
-    study.set_user_attr(str(os.getpid()), "here")  # 报到
-    while len(study.user_attrs) < team:
-        time.sleep(0.05)
-    study.optimize(objective, n_trials=n_trials)
-    return os.getpid()
-
-
-# --8<-- [end:run_worker]
-
-
 # --8<-- [start:search_together]
 def search_together(
     points: Sequence[Mapping[str, float]],
@@ -706,7 +652,7 @@ def search_together(
         for point in points:
             study.enqueue_trial(dict(point))  # 排队，谁空谁取
         shares = [len(points[i::team]) for i in range(team)]
-        pids = Parallel(n_jobs=team)(
+        pids = Parallel(n_jobs=team, idle_worker_timeout=5)(
             delayed(run_worker)(storage, share, objective, team) for share in shares
         )
         return np.array([trial.value for trial in study.trials], float), set(pids)
