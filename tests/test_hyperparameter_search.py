@@ -2,7 +2,9 @@
 
 import math
 import os
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -438,6 +440,21 @@ def test_worker_takes_the_url_of_a_database(tmp_path: Path) -> None:
     values = [trial.value for trial in study.trials]
     assert len(values) == 3
     assert values[0] == 0.25
+
+
+def test_worker_waits_for_the_whole_team() -> None:
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(storage=storage, study_name="shared")
+    with ThreadPoolExecutor() as pool:
+        worker = pool.submit(run_worker, storage, 1, square, team=2)
+        while not study.user_attrs:
+            time.sleep(0.01)
+        time.sleep(0.2)  # 已报到的一个只等着
+        begun = len(study.trials)
+        study.set_user_attr("another", "here")
+        assert worker.result(timeout=30) == os.getpid()
+    assert begun == 0
+    assert len(study.trials) == 1
 
 
 @pytest.mark.parametrize("team", [0, 2])
