@@ -1,11 +1,15 @@
-"""网格搜索与随机搜索。"""
+"""网格搜索与随机搜索，和连上共享存储的一个进程。"""
 
 import math
+import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
+import optuna
+from optuna.storages import BaseStorage
 
 
 # --8<-- [start:grid_points]
@@ -72,31 +76,6 @@ def random_points(
 # --8<-- [end:random_points]
 
 
-# --8<-- [start:distinct_values]
-def distinct_values(points: Sequence[Mapping[str, float]]) -> dict[str, int]:
-    """数出每个超参数一共试了多少个不同的值。
-
-    Args:
-        points: 试过的点，名字须彼此相同。
-
-    Returns:
-        超参数名到不同取值个数的字典。
-
-    Raises:
-        ValueError: 一个点也没有。
-
-    Example:
-        >>> distinct_values(grid_points({"lr": [0.1, 1.0], "wd": [0, 1, 2]}))
-        {'lr': 2, 'wd': 3}
-    """
-    if not points:
-        raise ValueError("至少要有一个点，收到 0 个")
-    return {name: len({point[name] for point in points}) for name in points[0]}
-
-
-# --8<-- [end:distinct_values]
-
-
 # --8<-- [start:best_trial]
 def best_trial(
     objective: Callable[..., Any], points: Sequence[Mapping[str, float]]
@@ -125,3 +104,48 @@ def best_trial(
 
 
 # --8<-- [end:best_trial]
+
+
+# --8<-- [start:run_worker]
+def run_worker(
+    storage: str | BaseStorage,
+    n_trials: int,
+    objective: Callable[[optuna.Trial], float],
+    team: int = 1,
+) -> int:
+    """在当前进程里加入共享的研究，等到齐了再做 n_trials 次试验。
+
+    Args:
+        storage: 共享的存储，或数据库的 URL；里面已有名为 `shared` 的研究。
+        n_trials: 试验次数，须 `>= 1`。
+        objective: 以 `optuna.Trial` 为参数的目标函数，越小越好。
+        team: 一共几个进程；各自报到，凑齐才开始。
+
+    Returns:
+        本进程的编号。
+
+    Raises:
+        ValueError: `n_trials < 1`。
+
+    Example:
+        >>> storage = optuna.storages.InMemoryStorage()
+        >>> study = optuna.create_study(storage=storage, study_name="shared")
+        >>> pid = run_worker(storage, 2, lambda trial: trial.suggest_int("n", 1, 9))
+        >>> pid == os.getpid(), len(study.trials)  # 没有另开进程
+        (True, 2)
+
+    Source:
+        Akiba et al. (2019), arXiv:1907.10902.
+    """
+    if n_trials < 1:
+        raise ValueError(f"n_trials 须 >= 1，收到 {n_trials}")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.load_study(study_name="shared", storage=storage)
+    study.set_user_attr(str(os.getpid()), "here")  # 报到
+    while len(study.user_attrs) < team:
+        time.sleep(0.05)
+    study.optimize(objective, n_trials=n_trials)
+    return os.getpid()
+
+
+# --8<-- [end:run_worker]

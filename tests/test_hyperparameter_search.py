@@ -1,8 +1,11 @@
 """Q1 的片段与实验：组合、命中率的闭式、真实网络的独立复算。"""
 
-import itertools
 import math
 import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,25 +14,35 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from joblib import Parallel, delayed
-from numpy.typing import NDArray
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from scipy.stats import f_oneway, loguniform, uniform
+from scipy.stats import binom, f_oneway, loguniform, uniform
+from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 from torch import Tensor, nn
 
+from snippets.digits import digits_split
 from snippets.experiments.hyperparameter_search import (
+    SmallNet,
+    digits_objective,
+    digits_searches,
+    digits_space,
+    distinct_values,
+    good_widths,
+    halving_searches,
     hit_rate,
+    hit_rates,
+    luckiest_accuracy,
     main_effects,
-    run_worker,
+    search_together,
+    sklearn_searches,
+    tpe_search,
+    train_networks,
     validation_error,
 )
 from snippets.hyperparameter_search import (
     best_trial,
-    distinct_values,
     grid_points,
     random_points,
+    run_worker,
 )
 
 Data = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -118,11 +131,6 @@ def test_best_trial_needs_one_number(points: list[dict[str, float]]) -> None:
 # 命中率
 
 
-def centres() -> NDArray[np.float64]:
-    values = (np.arange(5) + 0.5) / 5
-    return np.array(list(itertools.product(values, values)))
-
-
 def binomial_tolerance(p: float, repeats: int) -> float:
     """四倍标准误：误报的概率约 6e-5。"""
     return 4 * math.sqrt(p * (1 - p) / repeats)
@@ -146,28 +154,32 @@ def test_hit_rate_includes_the_left_edge_only() -> None:
     assert hit_rate([[0.5]], [[0.5], [0.25]], side=0.25) == 0.5
 
 
-def test_one_relevant_dimension_random_beats_grid() -> None:
-    rng, repeats = np.random.default_rng(0), 20_000
-    strips = rng.uniform(0, 0.95, (repeats, 1))
-    grid, random = 0.05 * 5 / 0.95, 1 - 0.95**25
-    assert hit_rate(centres()[:, :1], strips, 0.05) == pytest.approx(
-        grid, abs=binomial_tolerance(grid, repeats)
-    )
-    points = rng.random((repeats, 25, 1))
-    assert hit_rate(points, strips, 0.05) == pytest.approx(
-        random, abs=binomial_tolerance(random, repeats)
-    )
+@pytest.mark.parametrize(
+    ("relevant", "side", "expected"),
+    [
+        (1, 0.05, {"grid": 0.25 / 0.95, "random": 1 - 0.95**25}),
+        (1, 0.04, {"grid": 0.2 / 0.96, "Halton": 18 / 32 + 7 * 0.04}),
+        (2, 0.2, {"grid": 1, "random": 1 - 0.96**25}),
+        (2, 0.1, {"grid": 0.25 / 0.81, "random": 1 - 0.99**25}),
+    ],
+)
+def test_hit_rates_agree_with_the_closed_forms(
+    relevant: int, side: float, expected: dict[str, float]
+) -> None:
+    repeats = 20_000
+    rates = hit_rates(relevant, side, repeats, np.random.default_rng(0))
+    for name, p in expected.items():
+        assert rates[name] == pytest.approx(p, abs=binomial_tolerance(p, repeats))
 
 
-def test_two_relevant_dimensions_grid_always_hits() -> None:
-    rng, repeats = np.random.default_rng(0), 20_000
-    squares = rng.uniform(0, 0.8, (repeats, 2))
-    random = 1 - 0.96**25
-    assert hit_rate(centres(), squares, 0.2) == 1
-    points = rng.random((repeats, 25, 2))
-    assert hit_rate(points, squares, 0.2) == pytest.approx(
-        random, abs=binomial_tolerance(random, repeats)
-    )
+@pytest.mark.parametrize(
+    ("relevant", "side", "repeats"), [(3, 0.1, 1), (1, 0, 1), (1, 1, 1), (1, 0.1, 0)]
+)
+def test_hit_rates_rejects_what_it_cannot_place(
+    relevant: int, side: float, repeats: int
+) -> None:
+    with pytest.raises(ValueError, match=f"收到 {relevant}、{side}、{repeats}"):
+        hit_rates(relevant, side, repeats, np.random.default_rng(0))
 
 
 def test_sixty_trials_reach_the_top_five_percent() -> None:
@@ -247,7 +259,14 @@ def test_no_steps_and_zero_rate_leave_the_initial_network(data: Data) -> None:
     assert validation_error(data, 0.0, 0.0, steps=10) == untouched
 
 
-def test_validation_error_rejects_negative_steps(data: Data) -> None:
+def test_another_seed_is_another_network(data: Data) -> None:
+    x, y, *_ = data
+    first, again, other = (train_networks(x, y, 0.1, 0.0, 0, s) for s in (1, 1, 2))
+    assert all(torch.equal(v, w) for v, w in zip(first, again, strict=True))
+    assert not torch.equal(first[0], other[0])
+
+
+def test_training_rejects_negative_steps(data: Data) -> None:
     with pytest.raises(ValueError, match="steps 须 >= 0，收到 -1"):
         validation_error(data, 0.1, 0.0, steps=-1)
 
@@ -281,36 +300,169 @@ def test_main_effects_needs_a_varying_table(table: list[object]) -> None:
         main_effects(table)  # type: ignore[arg-type]
 
 
-# 共享存储
+# 手写数字上的搜索
+
+
+def test_candidates_are_the_centres_of_the_cells() -> None:
+    axes, space = digits_space()
+    for name, values in axes.items():
+        low, high = np.log10(space[name].support())
+        centres = low + (high - low) * (np.arange(5) + 0.5) / 5
+        np.testing.assert_allclose(np.log10(values), centres)
+
+
+def test_shifted_candidates_stay_in_range() -> None:
+    axes, space = digits_space(0.5, -0.5)
+    assert max(axes["learning_rate"]) == pytest.approx(space["learning_rate"].b)
+    assert min(axes["weight_decay"]) == pytest.approx(space["weight_decay"].a)
+    with pytest.raises(ValueError, match=r"至多平移半格，收到 0 与 -0\.6"):
+        digits_space(0, -0.6)
+
+
+def test_both_searches_see_the_same_networks() -> None:
+    grid, random = digits_searches([3])[:, 0]
+    assert [len(set(grid[:, i])) for i in (0, 1)] == [5, 5]
+    assert [len(set(random[:, i])) for i in (0, 1)] == [25, 25]
+    data = digits_split(600, seed=3)
+    for lr, decay, error in (grid[12], random[0]):
+        # 单独训练与并排训练的求和次序不同：容许 600 个里差 1 个
+        alone = validation_error(data, lr, decay, seed=3)
+        assert error == pytest.approx(float(alone), abs=1 / 600 + 1e-6)
+
+
+def test_good_widths_grow_with_the_bound() -> None:
+    narrow, wide = good_widths([0], [0.08, 0.3])[0]
+    assert 0 < narrow < wide < 5
+
+
+@pytest.mark.parametrize(
+    "measure", [digits_searches, partial(good_widths, bounds=[0.1])]
+)
+def test_searches_need_a_seed(measure: Callable[[list[int]], object]) -> None:
+    with pytest.raises(ValueError, match="至少要有一个种子，收到 0 个"):
+        measure([])
+
+
+def test_halving_never_beats_the_full_search(data: Data) -> None:
+    steps, (few, halved, full) = halving_searches(data, 5, np.random.default_rng(0))
+    assert steps == [540, 18 * 10 + 6 * 30 + 2 * 90, 1620]
+    # 留下的网络单独再训练，求和次序不同：容许 80 个里差 1 个
+    assert (halved >= full - 1 / 80 - 1e-6).all()
+    assert (few >= full).all()
+
+
+def test_halving_rejects_no_searches(data: Data) -> None:
+    with pytest.raises(ValueError, match="n_searches 须 >= 1，收到 0"):
+        halving_searches(data, 0, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("n_trials", [1, 25])
+def test_luckiest_accuracy_agrees_with_the_exact_maximum(n_trials: int) -> None:
+    k = np.arange(601)
+    weights = np.diff(binom.cdf(k, 600, 0.9) ** n_trials, prepend=0)
+    mean = (k * weights).sum() / 600
+    spread = math.sqrt((k**2 * weights).sum() / 600**2 - mean**2)
+    got = luckiest_accuracy(0.9, 600, n_trials, 5000, np.random.default_rng(0))
+    assert got == pytest.approx(mean, abs=4 * spread / math.sqrt(5000))
+
+
+@pytest.mark.parametrize("bad", [(1.1, 1, 1, 1), (0.5, 0, 1, 1), (0.5, 1, 1, 0)])
+def test_luckiest_accuracy_rejects(bad: tuple[float, int, int, int]) -> None:
+    with pytest.raises(ValueError, match="收到 " + "、".join(map(str, bad))):
+        luckiest_accuracy(*bad, np.random.default_rng(0))
+
+
+# scikit-learn 与 Optuna
+
+
+def test_small_net_is_the_same_network(data: Data) -> None:
+    x, y, x_validation, y_validation = (part.numpy() for part in data)
+    net = clone(SmallNet(learning_rate=0.1, weight_decay=0.01, seed=2)).fit(x, y)
+    expected = validation_error(data, 0.1, 0.01, seed=2)
+    assert 1 - net.score(x_validation, y_validation) == pytest.approx(float(expected))
+
+
+def test_sklearn_tries_what_the_loop_tries(data: Data) -> None:
+    axes = {"learning_rate": [1e-3, 0.1, 0.5], "weight_decay": [0.0, 0.1]}
+    space = {"learning_rate": loguniform(1e-4, 10)}
+    found = sklearn_searches(data, axes, space, seed=1)
+    results = found["grid"].cv_results_
+    points = grid_points(axes)
+    assert results["params"] == points
+    lr, decay = np.array([list(point.values()) for point in points]).T
+    expected = [
+        validation_error(data, a, b, seed=1) for a, b in zip(lr, decay, strict=True)
+    ]
+    np.testing.assert_allclose(1 - results["mean_test_score"], expected, atol=1e-6)
+    assert distinct_values(found["random"].cv_results_["params"]) == {
+        "learning_rate": 25
+    }
 
 
 def square(trial: optuna.Trial) -> float:
     return trial.suggest_float("x", -1, 1) ** 2
 
 
-def load(path: Path) -> optuna.Study:
-    storage = JournalStorage(JournalFileBackend(str(path)))
-    return optuna.load_study(study_name="shared", storage=storage)
+def test_digits_objective_is_the_validation_error(data: Data) -> None:
+    point = {"learning_rate": 0.1, "weight_decay": 1e-3}
+    got = digits_objective(data, 4, optuna.trial.FixedTrial(point))
+    assert got == float(validation_error(data, 0.1, 1e-3, seed=4))
 
 
-def test_workers_in_two_processes_share_one_study(tmp_path: Path) -> None:
-    path = tmp_path / "study.log"
-    pids = Parallel(n_jobs=2)(
-        delayed(run_worker)(str(path), seed, 4, square) for seed in (0, 1)
-    )
-    trials = load(path).trials
-    assert os.getpid() not in pids
-    assert [trial.number for trial in trials] == list(range(8))
-    assert len({trial.params["x"] for trial in trials}) == 8
+def test_tpe_repeats_with_the_seed_and_homes_in() -> None:
+    table = tpe_search(square, 40, seed=0)
+    assert (table == tpe_search(square, 40, seed=0)).all()
+    np.testing.assert_allclose(table[:, 1], table[:, 0] ** 2)
+    # 随机点的 |x| 平均 0.5，30 个的标准误 0.05
+    assert np.abs(table[10:, 0]).mean() < 0.5 - 4 * 0.05
 
 
-def test_same_seed_repeats_the_same_points(tmp_path: Path) -> None:
-    for _ in range(2):
-        run_worker(str(tmp_path / "study.log"), 0, 2, square)
-    x = [trial.params["x"] for trial in load(tmp_path / "study.log").trials]
-    assert x[:2] == x[2:]
-
-
-def test_run_worker_rejects_no_trials(tmp_path: Path) -> None:
+def test_tpe_rejects_no_trials() -> None:
     with pytest.raises(ValueError, match="n_trials 须 >= 1，收到 0"):
-        run_worker(str(tmp_path / "study.log"), 0, 0, square)
+        tpe_search(square, 0, seed=0)
+
+
+# 共享存储
+
+
+def test_two_processes_try_each_point_once() -> None:
+    points = grid_points({"x": np.linspace(-1, 1, 9).tolist()})
+    values, pids = search_together(points, square)
+    assert values.tolist() == [point["x"] ** 2 for point in points]
+    assert len(pids - {os.getpid()}) == 2
+
+
+def test_worker_takes_the_url_of_a_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/study.db"
+    study = optuna.create_study(storage=url, study_name="shared")
+    study.enqueue_trial({"x": 0.5})
+    assert run_worker(url, 3, square) == os.getpid()
+    values = [trial.value for trial in study.trials]
+    assert len(values) == 3
+    assert values[0] == 0.25
+
+
+def test_worker_waits_for_the_whole_team() -> None:
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(storage=storage, study_name="shared")
+    with ThreadPoolExecutor() as pool:
+        worker = pool.submit(run_worker, storage, 1, square, team=2)
+        while not study.user_attrs:
+            time.sleep(0.01)
+        time.sleep(0.2)  # 已报到的一个只等着
+        begun = len(study.trials)
+        study.set_user_attr("another", "here")
+        assert worker.result(timeout=30) == os.getpid()
+    assert begun == 0
+    assert len(study.trials) == 1
+
+
+@pytest.mark.parametrize("team", [0, 2])
+def test_team_is_no_larger_than_the_queue(team: int) -> None:
+    with pytest.raises(ValueError, match=f"收到 {team} 与 1 个点"):
+        search_together([{"x": 0.5}], square, team)
+
+
+def test_run_worker_rejects_no_trials() -> None:
+    with pytest.raises(ValueError, match="n_trials 须 >= 1，收到 0"):
+        run_worker("sqlite://", 0, square)
