@@ -179,9 +179,9 @@ def scale_branch_(block: nn.Module, factor: float) -> nn.Module:
         ValueError: `factor` 不是有限的数。
 
     Example:
-        >>> block = scale_branch_(PlainBlock(2, 2), 0.0)
-        >>> block(torch.ones(1, 2)).tolist()
-        [[0.0, 0.0]]
+        >>> block = scale_branch_(PreActivationBlock(2), 0.0)
+        >>> block(torch.tensor([[3.0, -4.0]])).tolist()
+        [[3.0, -4.0]]
 
     Source:
         Goyal et al. (2017), arXiv:1706.02677, §5.1（γ = 0）。
