@@ -1,5 +1,6 @@
 """原文公式的残差块、无捷径的对照、投影捷径、预激活，以及由块搭成的网络。"""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -65,8 +66,7 @@ class ResidualBlock(PlainBlock):
         ValueError: `in_features != out_features`，或小于 1。
 
     Example:
-        >>> block = ResidualBlock(2, 2)
-        >>> scale_branch_(block.branch, 0.0)
+        >>> block = scale_branch_(ResidualBlock(2, 2), 0.0)
         >>> block(torch.tensor([[3.0, 0.0]])).tolist()
         [[3.0, 0.0]]
 
@@ -137,8 +137,7 @@ class PreActivationBlock(nn.Module):
         ValueError: `features < 1`。
 
     Example:
-        >>> block = PreActivationBlock(2)
-        >>> scale_branch_(block.branch, 0.0)
+        >>> block = scale_branch_(PreActivationBlock(2), 0.0)
         >>> block(torch.tensor([[3.0, -4.0]])).tolist()
         [[3.0, -4.0]]
 
@@ -166,28 +165,35 @@ class PreActivationBlock(nn.Module):
 
 
 # --8<-- [start:scale_branch_]
-def scale_branch_(branch: nn.Sequential, factor: float) -> None:
-    """就地把分支最后一个有参数的层的 weight 与 bias 乘以同一个数，0 即关掉分支。
+def scale_branch_(block: nn.Module, factor: float) -> nn.Module:
+    """就地把分支末层的 weight 与 bias 乘以同一个数，返回这个块；0 即关掉分支。
 
-    没有 BN 时这一层是 `W^{[l+2]}, b^{[l+2]}`；BN 在权重之后时是它的 γ 与 β。
+    末层指分支里最后一个有参数的层：没有 BN 时是 `W^{[l+2]}, b^{[l+2]}`；
+    BN 在权重之后时是它的 γ 与 β。
 
     Args:
-        branch: 残差块的分支 F。
-        factor: 乘上去的数，无单位。
+        block: 有分支 `branch` 的块，参数被就地修改。
+        factor: 乘上去的数，无单位，须有限。
+
+    Raises:
+        ValueError: `factor` 不是有限的数。
 
     Example:
-        >>> block = PlainBlock(2, 2)
-        >>> scale_branch_(block.branch, 0.0)
-        >>> block(torch.ones(1, 2)).tolist()
-        [[0.0, 0.0]]
+        >>> block = scale_branch_(PreActivationBlock(2), 0.0)
+        >>> block(torch.tensor([[3.0, -4.0]])).tolist()
+        [[3.0, -4.0]]
 
     Source:
         Goyal et al. (2017), arXiv:1706.02677, §5.1（γ = 0）。
     """
-    *_, last = (layer for layer in branch if list(layer.parameters()))
+    if not math.isfinite(factor):
+        raise ValueError(f"factor 须有限，收到 {factor}")
+    layers = block.get_submodule("branch").children()
+    *_, last = (layer for layer in layers if list(layer.parameters()))
     with torch.no_grad():
         for parameter in last.parameters():
             parameter.mul_(factor)
+    return block
 
 
 # --8<-- [end:scale_branch_]
@@ -209,9 +215,9 @@ def deep_net(
     Args:
         block: `PlainBlock` 或 `ResidualBlock`；每块两层权重。
         depth: 权重层数，含首尾两层，须是 `>= 2` 的偶数。
-        features: 隐藏层宽度。
-        in_features: 输入特征数。
-        classes: 类别数。
+        features: 隐藏层宽度，须 `>= 1`。
+        in_features: 输入特征数，须 `>= 1`。
+        classes: 类别数，须 `>= 1`。
         batch_norm: 是否在块内外的隐藏层都加 BN。
         seed: 抽权重的随机种子。
 
@@ -220,7 +226,7 @@ def deep_net(
         最后一项是输出层。
 
     Raises:
-        ValueError: `depth` 不是 `>= 2` 的偶数。
+        ValueError: `depth` 不是 `>= 2` 的偶数，或宽度小于 1。
 
     Example:
         >>> net = deep_net(ResidualBlock, 20)
@@ -232,6 +238,8 @@ def deep_net(
     """
     if depth < 2 or depth % 2:
         raise ValueError(f"depth 须是 >= 2 的偶数，收到 {depth}")
+    if min(features, in_features, classes) < 1:
+        raise ValueError(f"宽度须 >= 1，收到 {features}、{in_features}、{classes}")
     norm = nn.BatchNorm1d if batch_norm else nn.Identity
     net = nn.Sequential(
         *(nn.Linear(in_features, features), norm(features), nn.ReLU()),

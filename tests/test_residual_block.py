@@ -14,10 +14,16 @@ from torch.nn import functional as F
 from snippets.digits import digits_split, train_classifier
 from snippets.experiments.residual_block import (
     DepthRun,
+    branch_ratio,
+    decay_alone,
+    formula_gap,
     gradient_ratio,
+    identity_gap,
     mean_cosine,
+    mean_loss,
     second_moments,
     train_depth,
+    train_from_zero,
 )
 from snippets.residual_block import (
     PlainBlock,
@@ -90,8 +96,7 @@ def test_pre_activation_matches_the_formula(batch_norm: bool) -> None:
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_zero_branch_is_the_identity_only_for_rectified_input(batch_norm: bool) -> None:
-    block = ResidualBlock(8, 8, batch_norm=batch_norm)
-    scale_branch_(block.branch, 0.0)
+    block = scale_branch_(ResidualBlock(8, 8, batch_norm=batch_norm), 0.0)
     x = torch.randn(32, 8, generator=torch.Generator().manual_seed(0))
     assert torch.equal(block(F.relu(x)), F.relu(x))
     assert torch.equal(block(x), F.relu(x))
@@ -102,8 +107,7 @@ def test_zero_branch_is_the_identity_only_for_rectified_input(batch_norm: bool) 
 def test_zero_pre_activation_branch_is_the_identity_for_any_input(
     batch_norm: bool,
 ) -> None:
-    block = PreActivationBlock(8, batch_norm=batch_norm)
-    scale_branch_(block.branch, 0.0)
+    block = scale_branch_(PreActivationBlock(8, batch_norm=batch_norm), 0.0)
     x = torch.randn(32, 8, generator=torch.Generator().manual_seed(0))
     assert torch.equal(block(x), x)
 
@@ -115,20 +119,72 @@ def test_scaling_scales_the_branch_output(factor: float, batch_norm: bool) -> No
     block = ResidualBlock(4, 4, batch_norm=batch_norm).double()
     a = torch.randn(9, 4, dtype=torch.float64)
     before, untouched = block.branch(a), linears(block.branch)[0].weight.clone()
-    scale_branch_(block.branch, factor)
+    assert scale_branch_(block, factor) is block
     torch.testing.assert_close(block.branch(a), factor * before)
     assert torch.equal(linears(block.branch)[0].weight, untouched)
 
 
+@pytest.mark.parametrize("factor", [math.inf, math.nan])
+def test_scaling_rejects_what_is_not_finite(factor: float) -> None:
+    with pytest.raises(ValueError, match=f"factor 须有限，收到 {factor}"):
+        scale_branch_(PlainBlock(2, 2), factor)
+
+
 def test_batch_norm_hides_the_scale_of_the_weights() -> None:
     torch.manual_seed(0)
-    block = ResidualBlock(8, 8, batch_norm=True)
+    plain, normed = ResidualBlock(8, 8), ResidualBlock(8, 8, batch_norm=True)
     a = F.relu(torch.randn(64, 8))
-    before = block(a)
-    with torch.no_grad():
-        linears(block.branch)[1].weight.mul_(100)
+    before = [parameter.clone() for parameter in normed.parameters()]
+    # 乘 2 的幂没有舍入
+    assert branch_ratio(plain, a, 4.0) == 4.0
     # 放大时 ε 的影响更小，只剩 ε / 方差 的量级
-    torch.testing.assert_close(block(a), before, atol=1e-2, rtol=0)
+    assert branch_ratio(normed, a, 100.0) == pytest.approx(1, abs=1e-2)
+    assert all(map(torch.equal, before, normed.parameters()))
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0])
+def test_branch_ratio_rejects_factors_that_are_not_positive(factor: float) -> None:
+    with pytest.raises(ValueError, match=f"factor 须 > 0，收到 {factor}"):
+        branch_ratio(PlainBlock(2, 2), torch.ones(3, 2), factor)
+
+
+def test_formula_gap_is_the_distance_to_the_formula() -> None:
+    torch.manual_seed(0)
+    block, a = ResidualBlock(5, 5), torch.rand(7, 5)
+    assert formula_gap(block, a) == 0
+    # 输出层之后再加 3，与公式恰差 3
+    block.register_forward_hook(lambda _module, _inputs, output: output + 3)
+    assert formula_gap(block, a) == pytest.approx(3, abs=1e-6)
+    with pytest.raises(ValueError, match="没有 BN 的块，共 4 个参数，收到 8 个"):
+        formula_gap(ResidualBlock(5, 5, batch_norm=True), a)
+
+
+@given(values=st.lists(st.floats(-9, 9, width=32), min_size=1, max_size=6))
+def test_identity_gap_matches_numpy(values: list[float]) -> None:
+    a = torch.tensor(values, dtype=torch.float64)
+    expected = np.abs(np.tanh(values) - np.array(values)).max()
+    assert identity_gap(torch.tanh, a) == pytest.approx(expected, abs=1e-12)
+    assert identity_gap(nn.Identity(), a) == 0
+
+
+def test_identity_gap_needs_one_shape() -> None:
+    with pytest.raises(ValueError, match=r"收到 \(2, 3\) 与 \(2, 5\)"):
+        identity_gap(PlainBlock(3, 5), torch.ones(2, 3))
+    with pytest.raises(ValueError, match=r"收到 \(0, 3\) 与 \(0, 3\)"):
+        identity_gap(F.relu, torch.ones(0, 3))
+
+
+@settings(max_examples=20, deadline=None)
+@given(lr=st.floats(0, 1), decay=st.floats(0, 1), steps=st.integers(0, 30))
+def test_decay_alone_is_a_power(lr: float, decay: float, steps: int) -> None:
+    expected = (1 - lr * decay) ** steps
+    # 每步一次乘法的舍入；1 - ηλ 接近 0 时相对误差大，所以另给绝对的容差
+    assert decay_alone(lr, decay, steps) == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
+def test_decay_alone_rejects_negative_steps() -> None:
+    with pytest.raises(ValueError, match="steps 须 >= 0，收到 -1"):
+        decay_alone(0.1, 0.1, -1)
 
 
 @pytest.mark.parametrize("block", [PlainBlock, ProjectionBlock])
@@ -185,29 +241,51 @@ def test_net_rejects_odd_depths(depth: int) -> None:
         deep_net(PlainBlock, depth)
 
 
+@pytest.mark.parametrize("widths", [(0, 3, 2), (4, 0, 2), (4, 3, -1)])
+def test_net_rejects_empty_widths(widths: tuple[int, int, int]) -> None:
+    features, in_features, classes = widths
+    with pytest.raises(
+        ValueError, match="宽度须 >= 1，收到 {}、{}、{}".format(*widths)
+    ):
+        deep_net(
+            PlainBlock, 2, features=features, in_features=in_features, classes=classes
+        )
+
+
 def test_zero_blocks_deepen_a_net_without_changing_it() -> None:
     x = torch.randn(20, 64, generator=torch.Generator().manual_seed(0))
     net = deep_net(ResidualBlock, 6)
     extra = list(deep_net(ResidualBlock, 12))[3:-1]
     for block in extra:
         assert isinstance(block, ResidualBlock)
-        scale_branch_(block.branch, 0.0)
+        scale_branch_(block, 0.0)
     assert torch.equal(nn.Sequential(*list(net)[:-1], *extra, net[-1])(x), net(x))
 
 
-def test_weight_decay_does_not_hold_the_branch_at_zero() -> None:
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_train_from_zero_is_the_sum_of_its_parts(batch_norm: bool) -> None:
     x, y, *_ = digits_split()
-    norms = {}
-    for decay in (1e-4, 0.3):
-        net = deep_net(ResidualBlock, 4)
-        block = net[3]
+    net = deep_net(ResidualBlock, 8, batch_norm=batch_norm, seed=3)
+    for block in list(net)[3:-1]:
+        scale_branch_(block, 0.0)
+    losses = train_classifier(net, x, y, steps=4, lr=0.02, weight_decay=0.1, seed=3)
+    a, norms, ratios = net[:3](x), [], []
+    for block in list(net)[3:-1]:
         assert isinstance(block, ResidualBlock)
-        scale_branch_(block.branch, 0.0)
-        train_classifier(net, x, y, steps=100, lr=0.02, weight_decay=decay)
-        norms[decay] = linears(block)[1].weight.norm().item()
-    # 常用的 1e-4 留不住 0；大 3000 倍才压得住
-    assert norms[1e-4] > 1
-    assert norms[0.3] < 0.1
+        norms.append(np.linalg.norm(linears(block)[1].weight.detach().numpy()))
+        ratios.append((block.branch(a).norm() / a.norm()).item())
+        a = F.relu(block.branch(a) + a)
+    run = train_from_zero(0.1, batch_norm=batch_norm, steps=4, seed=3)
+    assert run["loss"] == pytest.approx(np.mean(losses))
+    assert run["W"] == pytest.approx(np.mean(norms), rel=1e-5)
+    # BN 的滑动统计量不影响训练模式的输出
+    assert run["branch"] == pytest.approx(np.mean(ratios), rel=1e-4)
+
+
+@pytest.mark.parametrize(("decay", "steps"), [(-0.1, 5), (0.1, 0)])
+def test_train_from_zero_rejects(decay: float, steps: int) -> None:
+    with pytest.raises(ValueError, match=f"收到 {decay} 与 {steps}"):
+        train_from_zero(decay, steps=steps, seed=0)
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
@@ -241,8 +319,9 @@ def test_second_moments_grow_as_the_closed_forms() -> None:
 
 def test_second_moments_boundary_and_error() -> None:
     assert len(second_moments(0)) == 1
-    with pytest.raises(ValueError, match="blocks 须 >= 0，收到 -1"):
-        second_moments(-1)
+    for wrong in ((-1, 8, 2), (1, 0, 2), (1, 8, 1)):
+        with pytest.raises(ValueError, match="、".join(map(str, wrong))):
+            second_moments(wrong[0], features=wrong[1], batch=wrong[2])
 
 
 def test_gradient_ratio_matches_backward() -> None:
@@ -258,6 +337,14 @@ def test_gradient_ratio_matches_backward() -> None:
     assert max(norms) / min(norms) > 1
 
 
+def test_gradient_ratio_of_a_dead_branch_is_infinite() -> None:
+    net = nn.Sequential(ResidualBlock(6, 6), nn.Linear(6, 3))
+    scale_branch_(net[0], 0.0)
+    assert gradient_ratio(net, torch.rand(4, 6), torch.arange(4) % 3) == math.inf
+    with pytest.raises(ValueError, match=r"至少要一层 nn\.Linear，收到 0 层"):
+        gradient_ratio(nn.ReLU(), torch.rand(4, 6), torch.arange(4))
+
+
 @settings(max_examples=20, deadline=None)
 @given(n=st.integers(2, 6), d=st.integers(1, 5), seed=st.integers(0, 2**31))
 def test_mean_cosine_matches_pairs(n: int, d: int, seed: int) -> None:
@@ -268,6 +355,9 @@ def test_mean_cosine_matches_pairs(n: int, d: int, seed: int) -> None:
     ]
     assert mean_cosine(features) == pytest.approx(np.mean(pairs), abs=1e-9)
     assert mean_cosine(features[:1].expand(3, d)) == pytest.approx(1)
+    dead = torch.cat([features, torch.zeros(1, d, dtype=torch.float64)])
+    expected = np.sum(pairs) / math.comb(n + 1, 2)
+    assert mean_cosine(dead) == pytest.approx(expected, abs=1e-9)
 
 
 def test_mean_cosine_needs_two_samples() -> None:
@@ -276,16 +366,25 @@ def test_mean_cosine_needs_two_samples() -> None:
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_depth_run_is_the_sum_of_its_parts(batch_norm: bool) -> None:
+@pytest.mark.parametrize("zero_branch", [False, True])
+def test_depth_run_is_the_sum_of_its_parts(batch_norm: bool, zero_branch: bool) -> None:
     x, y, *_ = digits_split()
-    run = train_depth(
-        ResidualBlock, 8, x, y, batch_norm=batch_norm, lr=0.01, steps=3, seed=4
+    *_, run = train_depth(
+        ResidualBlock,
+        8,
+        [3, 4],
+        batch_norm=batch_norm,
+        lr=0.01,
+        steps=3,
+        zero_branch=zero_branch,
     )
     net = deep_net(ResidualBlock, 8, batch_norm=batch_norm, seed=4)
-    if not batch_norm:
+    shrink = 1 if batch_norm else 1 / math.sqrt(3)
+    for block in list(net)[3:-1]:
+        assert isinstance(block, ResidualBlock)
+        last = block.get_parameter(f"branch.{4 if batch_norm else 3}.weight")
         with torch.no_grad():
-            for block in list(net)[3:-1]:
-                linears(block)[1].weight.div_(math.sqrt(3))
+            last.mul_(0 if zero_branch else shrink)
     features = net[:-1](x[:256]).detach()
     expected = DepthRun(
         ratio=gradient_ratio(net, x[:256], y[:256]),
@@ -297,34 +396,39 @@ def test_depth_run_is_the_sum_of_its_parts(batch_norm: bool) -> None:
     assert run.losses == pytest.approx(expected.losses, rel=1e-4)
 
 
+def test_plain_nets_have_no_branch_to_shrink() -> None:
+    zero, one = (
+        train_depth(
+            PlainBlock, 4, [0], batch_norm=False, lr=0.01, steps=0, zero_branch=z
+        )
+        for z in (True, False)
+    )
+    assert zero == one
+
+
+def test_mean_loss_averages_the_last_steps() -> None:
+    runs = [DepthRun(1.0, 0.0, [9.0, 1.0, 2.0]), DepthRun(1.0, 0.0, [5.0])]
+    assert mean_loss(runs, 2) == (1.5 + 5) / 2
+    assert mean_loss(runs) == (4 + 5) / 2
+    for wrong, last in (([], 10), (runs, 0)):
+        with pytest.raises(ValueError, match=f"收到 {len(wrong)} 次与 {last}"):
+            mean_loss(wrong, last)
+
+
 @pytest.mark.parametrize(("lr", "steps"), [(0.001, 200), (0.01, 80)])
 def test_plain_net_degrades_with_healthy_gradients(lr: float, steps: int) -> None:
     # 页上用 0.003 与 70 步；学习率小就多走几步，结论不变：加深只使普通网络变差
-    x, y, *_ = digits_split()
     runs = {
         (block, depth): train_depth(
-            block, depth, x, y, batch_norm=False, lr=lr, steps=steps, seed=0
+            block, depth, [0], batch_norm=False, lr=lr, steps=steps
         )
         for block in (PlainBlock, ResidualBlock)
         for depth in (20, 56)
     }
-    loss = {key: np.mean(run.losses[-20:]) for key, run in runs.items()}
+    loss = {key: mean_loss(run, 20) for key, run in runs.items()}
+    plain, residual = runs[PlainBlock, 56][0], runs[ResidualBlock, 56][0]
     assert loss[PlainBlock, 56] > loss[PlainBlock, 20] + 0.2
     assert loss[ResidualBlock, 56] < loss[PlainBlock, 20]
-    assert runs[PlainBlock, 56].ratio < 20
-    assert runs[PlainBlock, 56].ratio < runs[ResidualBlock, 56].ratio
-    assert runs[PlainBlock, 56].cosine > runs[ResidualBlock, 56].cosine + 0.03
-
-
-def test_batch_norm_explodes_without_a_shortcut() -> None:
-    x, y, *_ = digits_split()
-    ratio = {
-        block: train_depth(
-            block, 56, x, y, batch_norm=True, lr=0.01, steps=0, seed=0
-        ).ratio
-        for block in (PlainBlock, ResidualBlock)
-    }
-    # 宽网络的理论值是 (π / (π - 1))^27，约 3.1e4；宽 64 的一次抽样在 10 倍之内
-    theory = (math.pi / (math.pi - 1)) ** 27
-    assert theory / 10 < ratio[PlainBlock] < theory * 10
-    assert ratio[ResidualBlock] < 100
+    assert plain.ratio < 20
+    assert plain.ratio < residual.ratio
+    assert plain.cosine > residual.cosine + 0.03
