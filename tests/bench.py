@@ -150,8 +150,9 @@ def default_site(folder: Path) -> Path:
 
 def many_pages(folder: Path, count: int, *, ours: bool) -> Path:
     """`count` 页小页面；`ours` 为真时由流水线建，缓存已满。"""
-    for name in "docs", "snippets", "tests":
+    for name in "docs", "snippets", "tests":  # 项目的设置要看着它们
         (folder / name).mkdir(parents=True)
+    (folder / "hooks").symlink_to(ROOT / "hooks")
     for number in range(count):
         name = f"page-{number}.md" if number else "index.md"
         page = PAGE.format(number=number)
@@ -160,7 +161,6 @@ def many_pages(folder: Path, count: int, *, ours: bool) -> Path:
     if not ours:
         configure(folder, ["search"], hooks=[], **settings)
         return folder
-    (folder / "hooks").symlink_to(ROOT / "hooks")
     configure(folder, ["search", "mkdocs-jupyter"], **settings)
     # 各页的格子相同，只运行一页，条目照抄给其余各页
     cache = folder / ".cache"

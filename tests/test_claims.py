@@ -20,8 +20,9 @@ CLAIMS, ERRORS = read_claims(ROOT / "tests" / "claims")
 # --8<-- [start:measure]
 def measure(claim: Claim) -> float:
     """在测试里量一条主张。"""
-    module = importlib.import_module(f"snippets.experiments.{claim.stem}")
-    names = vars(module) | {"math": math, "seed": SEED, "torch": torch}
+    names = {"math": math, "seed": SEED, "torch": torch}
+    for package in "snippets", "snippets.experiments":
+        names |= vars(importlib.import_module(f"{package}.{claim.stem}"))
     return float(eval(claim.measure, names))
 
 
