@@ -9,7 +9,7 @@ NODE_READY := hooks/node_modules/.ready
 
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help serve build test mutants check lock clean
+.PHONY: help serve build test mutants measure check lock clean
 
 help: ## 列出各个命令
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: $(NODE_READY) ## 运行全部测试
 
 mutants: $(NODE_READY) ## 照登记逐一改错代码，看每条主张的测试是否变红
 	$(BIN)/python -m tests.mutants
+
+measure: $(PYTHON_READY) ## 重测页面上的时间之比，写进 docs/assets/timings.json
+	$(BIN)/python -m tests.timings
 
 check: $(PYTHON_READY) ## 检查格式、写法和类型
 	$(BIN)/ruff format --check .

@@ -39,7 +39,17 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import CountHandler, get_relative_url
 from pymdownx.snippets import SnippetPreprocessor
 
-from hooks import cells, claims, drawing, execution, faults, maths, runs, typography
+from hooks import (
+    cells,
+    claims,
+    drawing,
+    execution,
+    faults,
+    maths,
+    runs,
+    timings,
+    typography,
+)
 from hooks.cache import Cache
 from hooks.claims import Claim
 from hooks.runs import Run
@@ -344,9 +354,11 @@ def on_pre_page(page: Page, config: MkDocsConfig, files: Files) -> Page:
     return page
 
 
-def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """填上证据页的表；把块头的选项换成格子的序号，superfences 才认得。"""
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Any) -> str:
+    """填上证据与时间的表；把块头的选项换成格子的序号，superfences 才认得。"""
     markdown = re.sub(r"^<!-- claims: (\w+) -->$", _evidence, markdown, flags=re.M)
+    times = functools.partial(_times, Path(config.docs_dir, "assets", "timings.json"))
+    markdown = re.sub(r"^<!-- timings: (\w+) -->$", times, markdown, flags=re.M)
     if page.file.src_uri not in build.blocks:
         # 有引用展不开，错误已经记下；预览时页面仍要能看
         markdown = re.sub(cells.CITATION.pattern, "（引用有误）", markdown, flags=re.M)
@@ -363,6 +375,15 @@ def _evidence(match: re.Match[str]) -> str:
     """一题的证据表。"""
     listed = [claim for claim in build.claims.values() if claim.stem == match[1]]
     return "\n".join(claims.tabulate(listed, build.measures, f"{match[1]}.md"))
+
+
+def _times(data: Path, match: re.Match[str]) -> str:
+    """一题的时间之比；读不出就记下错误。"""
+    try:
+        return timings.tabulate(timings.read_timings(data), match[1])
+    except timings.TimingsError as error:
+        _report(match[0], str(error))
+        return match[0]
 
 
 def _validate_cell(

@@ -1,4 +1,6 @@
-"""1×1 卷积的定义、权重布局、参数与乘加次数、瓶颈块、深度可分离卷积。"""
+"""1×1 卷积的定义与合并、权重布局、参数与乘加次数、瓶颈块、深度可分离卷积。"""
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -54,6 +56,9 @@ def linear_per_pixel(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> T
     Returns:
         形状 `(N, C_out, H, W)`。
 
+    Raises:
+        ValueError: `x` 不是四维，或通道数与 `weight` 不符。
+
     Example:
         >>> linear_per_pixel(torch.ones(1, 3, 2, 5), torch.ones(4, 3)).shape
         torch.Size([1, 4, 2, 5])
@@ -61,11 +66,83 @@ def linear_per_pixel(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> T
     Source:
         Long, Shelhamer & Darrell (2015), arXiv:1411.4038.
     """
+    if x.ndim != 4 or x.shape[1] != weight.shape[1]:
+        raise ValueError(f"x 须为 (N, {weight.shape[1]}, H, W)，收到 {tuple(x.shape)}")
     pixels = x.movedim(1, -1)  # (N, H, W, C_in)
     return F.linear(pixels, weight, bias).movedim(-1, 1)
 
 
 # --8<-- [end:linear_per_pixel]
+
+
+# --8<-- [start:collapse_pointwise]
+def collapse_pointwise(
+    weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor
+) -> tuple[Tensor, Tensor]:
+    """把前后两个、中间没有激活函数的 1×1 卷积合并成一个，输出不变。
+
+    Args:
+        weight1: 先作用的权重，形状 `(C_mid, C_in)`。
+        bias1: 先作用的偏置，形状 `(C_mid,)`。
+        weight2: 后作用的权重，形状 `(C_out, C_mid)`。
+        bias2: 后作用的偏置，形状 `(C_out,)`。
+
+    Returns:
+        合并后的权重 `(C_out, C_in)`（秩不超过 `C_mid`）与偏置 `(C_out,)`。
+
+    Raises:
+        ValueError: 两个权重的 `C_mid` 不同，或偏置的长度与权重不符。
+
+    Example:
+        >>> weight, bias = collapse_pointwise(
+        ...     torch.ones(2, 8), torch.zeros(2), torch.ones(6, 2), torch.ones(6)
+        ... )
+        >>> weight.shape, bias.shape
+        (torch.Size([6, 8]), torch.Size([6]))
+    """
+    if weight2.shape[1] != weight1.shape[0]:
+        received = (weight1.shape[0], weight2.shape[1])
+        raise ValueError(f"前一个的输出通道数须等于后一个的输入通道数，收到 {received}")
+    if (len(bias1), len(bias2)) != (len(weight1), len(weight2)):
+        lengths = tuple(map(len, (weight1, bias1, weight2, bias2)))
+        raise ValueError(f"偏置的长度须等于输出通道数，收到 {lengths}")
+    return weight2 @ weight1, weight2 @ bias1 + bias2
+
+
+# --8<-- [end:collapse_pointwise]
+
+
+# --8<-- [start:unexplained_variance]
+def unexplained_variance(x: Tensor, y: Tensor) -> float:
+    """给出用最好的一个带偏置的 1×1 卷积从 `x` 拟合 `y` 之后剩下的方差比例。
+
+    Args:
+        x: 输入特征图，形状 `(N, C_in, H, W)`。
+        y: 输出特征图，形状 `(N, C_out, H, W)`，不能是常数。
+
+    Returns:
+        `[0, 1]` 内的数；0 表示 `y` 就是 `x` 的仿射函数。
+
+    Raises:
+        ValueError: `x` 与 `y` 除通道外形状不同，或 `y` 是常数。
+
+    Example:
+        >>> x = torch.arange(8.0).reshape(1, 1, 2, 4)
+        >>> round(unexplained_variance(x, 3 * x + 1), 6)
+        0.0
+    """
+    if x[:, :1].shape != y[:, :1].shape:
+        raise ValueError(f"N、H、W 须相同，收到 {tuple(x.shape)} 与 {tuple(y.shape)}")
+    inputs = x.movedim(1, -1).flatten(0, 2).double()
+    targets = y.movedim(1, -1).flatten(0, 2).double()
+    inputs, targets = inputs - inputs.mean(0), targets - targets.mean(0)  # 最好的偏置
+    if not targets.any():
+        raise ValueError("y 是常数，没有方差可解释")
+    fitted = inputs @ torch.linalg.lstsq(inputs, targets, driver="gelsd").solution
+    return float((targets - fitted).square().sum() / targets.square().sum())
+
+
+# --8<-- [end:unexplained_variance]
 
 
 # --8<-- [start:hwio_to_oihw]
@@ -94,6 +171,39 @@ def hwio_to_oihw(weight: Tensor) -> Tensor:
 
 
 # --8<-- [end:hwio_to_oihw]
+
+
+# --8<-- [start:conv2d_hwio]
+def conv2d_hwio(x: Tensor, weight: Tensor) -> Tensor:
+    """按 TensorFlow 文档的下标公式计算卷积，步幅 1，不补零。
+
+    Args:
+        x: 通道在最后的特征图，形状 `(N, H, W, C_in)`。
+        weight: 卷积核，形状 `(kH, kW, C_in, C_out)`。
+
+    Returns:
+        形状 `(N, H - kH + 1, W - kW + 1, C_out)`。
+
+    Raises:
+        ValueError: `x` 或 `weight` 不是四维，通道数不符，或核大于 `x`。
+
+    Example:
+        >>> conv2d_hwio(torch.ones(1, 3, 4, 2), torch.ones(3, 3, 2, 1)).flatten()
+        tensor([18., 18.])
+
+    Source:
+        `tf.nn.conv2d` 的文档。
+    """
+    shapes = tuple(x.shape), tuple(weight.shape)
+    if x.ndim != 4 or weight.ndim != 4 or x.shape[3] != weight.shape[2]:
+        raise ValueError(f"须为 (N, H, W, C) 与 (kH, kW, C, C_out)，收到 {shapes}")
+    if x.shape[1] < weight.shape[0] or x.shape[2] < weight.shape[1]:
+        raise ValueError(f"核的高宽不能大于 x 的高宽，收到 {shapes}")
+    patches = x.unfold(1, weight.shape[0], 1).unfold(2, weight.shape[1], 1)
+    return torch.einsum("nhwcij,ijco->nhwo", patches, weight)
+
+
+# --8<-- [end:conv2d_hwio]
 
 
 # --8<-- [start:conv_parameters]
@@ -172,6 +282,43 @@ def conv_multiply_adds(
 # --8<-- [end:conv_multiply_adds]
 
 
+# --8<-- [start:conv_stack]
+def conv_stack(
+    channels: Sequence[int], sizes: Sequence[int], groups: Sequence[int] | None = None
+) -> nn.Sequential:
+    """把几个保持尺寸、不带偏置的卷积连成一串，中间接 ReLU。
+
+    Args:
+        channels: 从输入到输出的各个通道数，比 `sizes` 多一个。
+        sizes: 各层方形核的边长，须为正奇数。
+        groups: 各层的分组数；`None` 表示都不分组。
+
+    Returns:
+        模块；`(N, channels[0], H, W)` 映到 `(N, channels[-1], H, W)`。
+
+    Raises:
+        ValueError: 个数对不上，或边长不是正奇数。
+
+    Example:
+        >>> conv_stack((192, 16, 32), (1, 5))(torch.zeros(1, 192, 9, 9)).shape
+        torch.Size([1, 32, 9, 9])
+    """
+    groups = [1] * len(sizes) if groups is None else groups
+    if not len(channels) - 1 == len(sizes) == len(groups):
+        received = (len(channels), len(sizes), len(groups))
+        raise ValueError(f"channels 须比 sizes、groups 多一个，收到个数 {received}")
+    if any(size < 1 or size % 2 == 0 for size in sizes):
+        raise ValueError(f"sizes 须为正奇数，收到 {tuple(sizes)}")
+    layers: list[nn.Module] = []
+    for c_in, c_out, k, g in zip(channels, channels[1:], sizes, groups, strict=False):
+        conv = nn.Conv2d(c_in, c_out, k, padding=k // 2, groups=g, bias=False)
+        layers += [conv, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+# --8<-- [end:conv_stack]
+
+
 # --8<-- [start:Bottleneck]
 class Bottleneck(nn.Module):
     """瓶颈残差块：1×1 降维，3×3 卷积，1×1 升维，再与捷径相加。
@@ -236,7 +383,8 @@ def depthwise_separable_conv(x: Tensor, depthwise: Tensor, pointwise: Tensor) ->
         形状 `(N, C_out, H, W)`；步幅为 1，四周补零，两步之间没有激活函数。
 
     Raises:
-        ValueError: `depthwise` 的形状不是 `(C_in, K, K)`，或 `K` 是偶数。
+        ValueError: `x` 不是四维，`depthwise` 的形状不是 `(C_in, K, K)`，`K` 是偶数，
+            或 `pointwise` 的形状不是 `(C_out, C_in)`。
 
     Example:
         >>> x = torch.ones(1, 2, 3, 3)
@@ -247,6 +395,9 @@ def depthwise_separable_conv(x: Tensor, depthwise: Tensor, pointwise: Tensor) ->
     Source:
         Chollet (2017), arXiv:1610.02357.
     """
+    if x.ndim != 4 or pointwise.shape[1:] != x.shape[1:2]:
+        received = tuple(x.shape), tuple(pointwise.shape)
+        raise ValueError(f"须为 (N, C, H, W) 与 (C_out, C)，收到 {received}")
     channels, size = x.shape[1], depthwise.shape[-1]
     if depthwise.shape != (channels, size, size) or size % 2 == 0:
         raise ValueError(
@@ -258,3 +409,33 @@ def depthwise_separable_conv(x: Tensor, depthwise: Tensor, pointwise: Tensor) ->
 
 
 # --8<-- [end:depthwise_separable_conv]
+
+
+# --8<-- [start:separable_kernel]
+def separable_kernel(depthwise: Tensor, pointwise: Tensor) -> Tensor:
+    """把深度可分离卷积的两组权重乘成一个等价的普通卷积核。
+
+    Args:
+        depthwise: 每个通道一个核，形状 `(C_in, K, K)`。
+        pointwise: 1×1 卷积的权重，形状 `(C_out, C_in)`。
+
+    Returns:
+        形状 `(C_out, C_in, K, K)`；每个输入通道对应的 `C_out × K²` 矩阵秩不超过 1。
+
+    Raises:
+        ValueError: 两组权重的 `C_in` 不同。
+
+    Example:
+        >>> separable_kernel(torch.ones(3, 5, 5), torch.ones(8, 3)).shape
+        torch.Size([8, 3, 5, 5])
+
+    Source:
+        Chollet (2017), arXiv:1610.02357.
+    """
+    if depthwise.shape[0] != pointwise.shape[1]:
+        received = (depthwise.shape[0], pointwise.shape[1])
+        raise ValueError(f"两组权重的输入通道数须相同，收到 {received}")
+    return torch.einsum("oc,cij->ocij", pointwise, depthwise)
+
+
+# --8<-- [end:separable_kernel]

@@ -9,23 +9,40 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from hooks.timings import read_timings
 from snippets.experiments.pointwise_conv import (
-    collapse_pointwise,
-    conv2d_hwio,
+    bottleneck_reads,
+    collapse_gap,
     counted_multiply_adds,
+    counted_parameters,
     input_mask,
-    separable_kernel,
-    unexplained_variance,
+    layout_gap,
+    lost_directions,
+    moved_elements,
+    output_height,
+    pointwise_gap,
+    pooling_gap,
+    random_pair,
+    separable_gap,
+    sliding_gap,
+    small_integers,
+    stack_cost,
 )
 from snippets.pointwise_conv import (
     Bottleneck,
+    collapse_pointwise,
+    conv2d_hwio,
     conv_multiply_adds,
     conv_parameters,
+    conv_stack,
     depthwise_separable_conv,
     hwio_to_oihw,
     linear_per_pixel,
     pointwise_conv,
+    separable_kernel,
+    unexplained_variance,
 )
+from tests.timings import DATA
 
 
 def integers(*shape: int, seed: int = 0) -> Tensor:
@@ -38,6 +55,20 @@ def normals(*shape: int, seed: int = 0) -> Tensor:
     """标准正态的 float64 张量。"""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+# 整数张量 ------------------------------------------------------------------
+
+
+def test_small_integers_are_small_integers_and_differ_by_seed() -> None:
+    x, y = small_integers(0, (3, 40), (0, 2))
+    assert (x.shape, y.shape, x.dtype) == ((3, 40), (0, 2), torch.float64)
+    assert set(x.flatten().tolist()) == set(range(-4, 5))
+    assert torch.equal(x, small_integers(0, (3, 40))[0])
+    assert not torch.equal(x, small_integers(1, (3, 40))[0])
+    assert small_integers(0) == ()
+    with pytest.raises(ValueError, match=r"须 >= 0，收到 \(\(2, -1\),\)"):
+        small_integers(0, (2, -1))
 
 
 # 1×1 卷积 ------------------------------------------------------------------
@@ -87,6 +118,16 @@ def test_pointwise_conv_rejects_bad_arguments() -> None:
         pointwise_conv(torch.ones(3, 4, 4), torch.ones(5, 3))
     with pytest.raises(ValueError, match="stride 须 >= 1，收到 0"):
         pointwise_conv(torch.ones(1, 3, 4, 4), torch.ones(5, 3), stride=0)
+    with pytest.raises(ValueError, match=r"\(N, 3, H, W\)，收到 \(1, 2, 4, 4\)"):
+        linear_per_pixel(torch.ones(1, 2, 4, 4), torch.ones(5, 3))
+
+
+def test_pointwise_gap_sees_a_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, weight, bias = small_integers(0, (2, 3, 4, 5), (6, 3), (6,))
+    assert pointwise_gap(x, weight, bias) == pointwise_gap(x, weight) == 0
+    path = "snippets.experiments.pointwise_conv.linear_per_pixel"
+    monkeypatch.setattr(path, lambda *given: pointwise_conv(*given) + 0.5)
+    assert pointwise_gap(x, weight, bias) == 0.5
 
 
 # 布局 ----------------------------------------------------------------------
@@ -119,8 +160,19 @@ def test_conv2d_hwio_follows_the_documented_index_formula() -> None:
 def test_layout_functions_reject_bad_arguments() -> None:
     with pytest.raises(ValueError, match=r"须为四维，收到形状 \(3, 4\)"):
         hwio_to_oihw(torch.ones(3, 4))
-    with pytest.raises(ValueError, match="通道数须为 3，收到 2"):
+    with pytest.raises(ValueError, match=r"收到 \(\(1, 4, 4, 2\), \(1, 1, 3, 5\)\)"):
         conv2d_hwio(torch.ones(1, 4, 4, 2), torch.ones(1, 1, 3, 5))
+    with pytest.raises(ValueError, match=r"核的高宽不能大于 x 的高宽，收到 .*5, 1"):
+        conv2d_hwio(torch.ones(1, 4, 4, 3), torch.ones(5, 1, 3, 5))
+
+
+def test_layout_gap_sees_a_transposed_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, kernel = small_integers(0, (1, 2, 5, 5), (3, 3, 2, 4))
+    assert layout_gap(x, kernel) == 0
+    path = "snippets.experiments.pointwise_conv.hwio_to_oihw"
+    monkeypatch.setattr(path, lambda weight: hwio_to_oihw(weight).mT)
+    expected = F.conv2d(x, hwio_to_oihw(kernel)) - F.conv2d(x, hwio_to_oihw(kernel).mT)
+    assert layout_gap(x, kernel) == expected.abs().max() > 0
 
 
 # 计数 ----------------------------------------------------------------------
@@ -132,9 +184,10 @@ def test_counts_of_the_bottleneck_and_of_its_rivals() -> None:
         + conv_parameters(64, 64, 3)
         + conv_parameters(64, 256, 1)
     )
-    assert bottleneck == 69_632
-    assert 2 * conv_parameters(256, 256, 3) == 1_179_648
-    assert 2 * conv_parameters(64, 64, 3) == 73_728
+    assert bottleneck == counted_parameters(Bottleneck(256, 64, 256)) == 69_632
+    assert stack_cost((256, 64, 64, 256), (1, 3, 1), 4)[0] == 69_632
+    assert stack_cost((256, 256, 256), (3, 3), 4)[0] == 1_179_648
+    assert stack_cost((64, 64, 64), (3, 3), 4)[0] == 73_728
     assert round(1_179_648 / bottleneck, 2) == 16.94
 
 
@@ -143,7 +196,48 @@ def test_counts_of_the_inception_branch() -> None:
     reduced = conv_multiply_adds(192, 16, 1, positions=28 * 28)
     reduced += conv_multiply_adds(16, 32, 5, positions=28 * 28)
     assert (direct, reduced) == (120_422_400, 12_443_648)
+    assert stack_cost((192, 32), (5,), 28)[1] == direct
+    assert stack_cost((192, 16, 32), (1, 5), 28)[1] == reduced
     assert round(direct / reduced, 2) == 9.68
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_moved_elements_are_each_inputs_weights_and_outputs(size: int) -> None:
+    expected = (3 + 6) * size**2 + 3 * 6 * 9 + (6 + 6) * size**2 + 6 * 9 + 6
+    net = nn.Sequential(
+        nn.Conv2d(3, 6, 3, padding=1, bias=False),
+        nn.ReLU(),
+        nn.Conv2d(6, 6, 3, padding=1, groups=6),  # 带偏置
+    )
+    x = torch.zeros(1, 3, size, size)
+    assert moved_elements(net, x) == expected
+    assert not any(layer._forward_hooks for layer in net)  # 没有留下钩子
+    assert moved_elements(nn.ReLU(), x) == 0
+
+
+def test_conv_stack_is_what_it_says() -> None:
+    net = conv_stack((4, 4, 6), (3, 1), groups=(4, 1))
+    assert [type(layer) for layer in net] == [nn.Conv2d, nn.ReLU, nn.Conv2d]
+    x, (depthwise, pointwise) = torch.randn(2, 4, 5, 7), net.parameters()
+    hidden = F.relu(F.conv2d(x, depthwise, padding=1, groups=4))
+    torch.testing.assert_close(net(x), F.conv2d(hidden, pointwise))
+    assert output_height(net, (1, 4, 5, 7)) == 5
+    with pytest.raises(ValueError, match=r"多一个，收到个数 \(3, 1, 1\)"):
+        conv_stack((4, 4, 6), (3,))
+    with pytest.raises(ValueError, match=r"多一个，收到个数 \(2, 1, 2\)"):
+        conv_stack((4, 4), (3,), groups=(1, 1))
+    with pytest.raises(ValueError, match=r"须为正奇数，收到 \(3, 2\)"):
+        conv_stack((4, 4, 6), (3, 2))
+
+
+def test_measured_times_bear_out_what_the_page_says() -> None:
+    # 页面说：前三行的时间之比小于乘加之比，后两行大于。重测后若不再如此，要改的是页面
+    rows = [row for row in read_timings(DATA).rows if row.stem == "pointwise_conv"]
+    work = [9.677, 16.941, 8.694, 0.240, 0.0352]
+    for row, expected in zip(rows, work, strict=True):
+        assert f"{expected:.3g}" in row.what or f"{expected:.2f}" in row.what, row.what
+    assert all(row.high < adds for row, adds in zip(rows[:3], work[:3], strict=True))
+    assert all(row.low > adds for row, adds in zip(rows[3:], work[3:], strict=True))
 
 
 @settings(max_examples=25, deadline=None)
@@ -232,6 +326,9 @@ def test_depthwise_separable_conv_equals_modules_and_its_dense_kernel(
     torch.testing.assert_close(y, F.conv2d(x, kernel, padding=size // 2))
     for channel in range(4):
         assert torch.linalg.matrix_rank(kernel[:, channel].flatten(1)) == 1
+    assert separable_gap(x, depthwise, pointwise) < 1e-13
+    wrong = F.conv2d(x, 2 * kernel, padding=size // 2) - y
+    assert separable_gap(x, 2 * depthwise, pointwise) < 1e-13 < wrong.abs().max()
 
 
 def test_separable_functions_reject_bad_arguments() -> None:
@@ -240,6 +337,8 @@ def test_separable_functions_reject_bad_arguments() -> None:
         depthwise_separable_conv(x, torch.ones(2, 2, 2), torch.ones(3, 2))
     with pytest.raises(ValueError, match=r"收到 \(3, 3, 3\)"):
         depthwise_separable_conv(x, torch.ones(3, 3, 3), torch.ones(3, 2))
+    with pytest.raises(ValueError, match=r"\(C_out, C\)，收到 .*\(3, 5\)"):
+        depthwise_separable_conv(x, torch.ones(2, 3, 3), torch.ones(3, 5))
     with pytest.raises(ValueError, match=r"须相同，收到 \(3, 2\)"):
         separable_kernel(torch.ones(3, 3, 3), torch.ones(5, 2))
 
@@ -264,6 +363,34 @@ def test_collapse_rejects_mismatched_weights() -> None:
         collapse_pointwise(
             torch.ones(2, 4), torch.ones(2), torch.ones(5, 3), torch.ones(5)
         )
+    with pytest.raises(ValueError, match=r"等于输出通道数，收到 \(2, 3, 5, 5\)"):
+        collapse_pointwise(
+            torch.ones(2, 4), torch.ones(3), torch.ones(5, 2), torch.ones(5)
+        )
+
+
+def test_collapse_gap_is_what_the_relu_changes() -> None:
+    x = torch.tensor([1.0, -3.0]).view(1, 1, 1, 2)
+    pair = torch.ones(1, 1), torch.zeros(1), torch.full((1, 1), 2.0), torch.ones(1)
+    assert collapse_gap(x, *pair) == 0
+    assert collapse_gap(x, *pair, activation=F.relu) == 6  # −3 变成 0，乘 2
+
+
+def test_lost_directions_of_known_matrices() -> None:
+    assert lost_directions(torch.eye(5)[:2]) == 3
+    assert lost_directions(torch.zeros(4, 3)) == 3
+    assert lost_directions(torch.eye(3)) == 0
+    with pytest.raises(ValueError, match=r"须为矩阵，收到形状 \(3,\)"):
+        lost_directions(torch.ones(3))
+
+
+def test_random_pair_without_and_with_relu() -> None:
+    share, rank = random_pair(torch.Generator().manual_seed(5))
+    assert share < 1e-25
+    assert rank == 8
+    share, rank = random_pair(torch.Generator().manual_seed(5), F.relu)
+    assert 0.25 < share < 0.28  # 闭式见下一个测试
+    assert rank == 8
 
 
 def test_affine_maps_leave_no_variance_unexplained() -> None:
@@ -340,3 +467,41 @@ def test_input_mask_of_one_output_element() -> None:
     assert mask.flatten(1).sum(1).tolist() == [0, 0, 9, 0]
     with pytest.raises(ValueError, match=r"须 >= 1，收到 \(1, 0, 3, 3\)"):
         input_mask(depthwise, (1, 0, 3, 3))
+
+
+@pytest.mark.parametrize("stride", [1, 2, 5])
+def test_bottleneck_reads_agrees_with_poking(stride: int) -> None:
+    block = Bottleneck(2, 3, 4, stride)
+    branch = nn.Sequential(block.reduce, block.spatial, block.expand)
+    masks = [poked_mask(part, (1, 2, 5, 5)) for part in (branch, block.shortcut)]
+    expected = tuple(float(mask.double().mean()) for mask in masks)
+    assert bottleneck_reads(block, 5) == expected
+    assert (expected[1] < 1) == (stride > 1)
+    assert (expected[0] < 1) == (stride > 3)  # 3×3 跨过 5 步，也有读不到的
+
+
+# 分类头 --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 3, 4])
+def test_sliding_a_classifier_is_a_convolution(size: int) -> None:
+    x, weight = small_integers(0, (2, 3, 4, 6), (5, 3, size, size))
+    assert sliding_gap(x, weight) == 0
+    scores = F.conv2d(x, weight)
+    for i in range(5 - size):
+        for j in range(7 - size):
+            window = x[:, :, i : i + size, j : j + size]
+            expected = window.flatten(1) @ weight.flatten(1).T
+            assert torch.equal(scores[:, :, i, j], expected)
+
+
+def test_pooling_before_or_after_the_classifier() -> None:
+    x, weight = small_integers(0, (2, 3, 4, 8), (5, 3))
+    assert pooling_gap(x, weight) == 0
+
+
+def test_sliding_gap_rejects_bad_arguments() -> None:
+    x = torch.ones(1, 2, 4, 4)
+    for shape in (3, 3, 2, 2), (3, 2, 2, 3), (3, 2, 5, 5):
+        with pytest.raises(ValueError, match=r"\(classes, C, K, K\)，收到"):
+            sliding_gap(x, torch.ones(shape))
