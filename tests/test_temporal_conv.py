@@ -10,16 +10,25 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from snippets.experiments.temporal_conv import (
     Recurrent,
+    adding_problem,
+    contractive_rnn,
+    copy_memory,
+    delayed_recall,
     fill_parameters,
     graph_depth,
     last_step_gradient,
+    multiply_adds,
     perturbation_effect,
     saved_numbers,
-    train_recall,
+    sequence_model,
+    state_size,
+    stream_error,
+    train_task,
+    transfer_accuracy,
     truncation_error,
 )
 from snippets.temporal_conv import (
@@ -405,22 +414,157 @@ def test_depth_is_constant_for_tcn_and_linear_for_rnn() -> None:
     assert rnn_depth[2] - rnn_depth[1] == rnn_depth[1] - rnn_depth[0] >= 8
 
 
-# ---- 延迟回忆 ----
+# ---- 流式的代价 ----
 
 
-def test_recall_succeeds_inside_the_receptive_field() -> None:
-    torch.manual_seed(0)
-    assert train_recall(CausalConv1d(1, 1, 5), lag=4, steps=100) == 1.0
+def test_stream_error_sees_a_wrong_stream() -> None:
+    tcn, x = make_tcn(1, [3] * 2, 2), draw(2, 1, 12)
+    assert stream_error(tcn, x) < 1e-14
+    with pytest.raises(ValueError, match=r"tcn.eval\(\)"):
+        stream_error(tcn.train(), x)
 
 
-def test_recall_is_chance_outside_the_receptive_field() -> None:
-    torch.manual_seed(0)
-    accuracy = train_recall(CausalConv1d(1, 1, kernel_size=4), lag=4)
-    # 128 × 44 个独立的位，猜中一半：标准差 0.5/√5632 = 0.0067，取 5 倍
-    assert abs(accuracy - 0.5) < 5 * 0.5 / math.sqrt(128 * 44)
+@pytest.mark.parametrize(("kind", "size"), [("RNN", 5), ("GRU", 5), ("LSTM", 10)])
+def test_state_of_recurrent_networks(kind: str, size: int) -> None:
+    assert state_size(Recurrent(kind, 2, 5).double()) == size
+
+
+def test_state_of_tcn_with_one_input_channel() -> None:
+    # 第一个卷积存 1 个通道，其余存 C 个
+    assert state_size(make_tcn(1, [5] * 2, 3)) == 2 * (1 + 5) + 4 * (5 + 5)
+
+
+def test_multiply_adds_of_known_layers() -> None:
+    assert multiply_adds(nn.Linear(3, 4), torch.zeros(2, 3)) == 2 * 3 * 4
+    tcn = make_tcn(2, [4] * 2, 3)
+    convs = 3 * (2 * 4 + 3 * 4 * 4) + 2 * 4  # 末项是 1×1 捷径
+    assert multiply_adds(tcn, draw(1, 2, 7)) == 7 * convs
+    assert multiply_adds(StreamingTCN(tcn).step, draw(1, 2, 1)) == convs
+
+
+def test_contractive_rnn_has_orthogonal_rows() -> None:
+    weight = contractive_rnn(6, 0.7, seed=3).get_parameter("rnn.weight_hh_l0")
+    expected = 0.49 * torch.eye(6, dtype=torch.float64)
+    torch.testing.assert_close(weight @ weight.T, expected)
+
+
+@pytest.mark.parametrize("norm", [0.0, 1.0])
+def test_contractive_rnn_rejects(norm: float) -> None:
+    with pytest.raises(ValueError, match=rf"norm 须在 \(0, 1\) 内，收到 {norm}"):
+        contractive_rnn(4, norm)
+
+
+# ---- 任务 ----
+
+
+@pytest.mark.parametrize(("gap", "items"), [(1, 1), (1, 4), (7, 3)])
+def test_copy_memory_is_the_task_of_the_paper(gap: int, items: int) -> None:
+    # 独立对照：照论文的文字逐段拼起来
+    x, target = copy_memory(5, gap, Generator().manual_seed(0), items)
+    assert x.shape == (5, 10, gap + 2 * items)
+    assert torch.equal(x.sum(1), torch.ones(5, gap + 2 * items))
+    symbols, digits = x.argmax(1), target[:, -items:] + 1
+    assert 1 <= int(digits.min()) <= int(digits.max()) <= 8
+    blanks, marks = torch.zeros(5, gap - 1), torch.full((5, items + 1), 9)
+    assert torch.equal(symbols, torch.cat([digits, blanks, marks], dim=1).long())
+    assert bool((target[:, :-items] == -100).all())
+
+
+@pytest.mark.parametrize(("gap", "items"), [(0, 4), (3, 0)])
+def test_copy_memory_rejects(gap: int, items: int) -> None:
+    message = rf"gap 与 items 须 >= 1，收到 \({gap}, {items}\)"
+    with pytest.raises(ValueError, match=message):
+        copy_memory(1, gap, Generator(), items)
+
+
+def test_adding_problem_marks_two_numbers() -> None:
+    x, target = adding_problem(4000, 5, Generator().manual_seed(0))
+    numbers, marks = x.unbind(1)
+    assert torch.equal(marks.sum(1), torch.full((4000,), 2.0))
+    assert bool(((marks == 0) | (marks == 1)).all())
+    expected = torch.stack(
+        [n[m == 1].sum() for n, m in zip(numbers, marks, strict=True)]
+    )
+    torch.testing.assert_close(target, expected)
+    # 每个位置被选中的概率是 2/5：标准误 √(0.24/4000) = 0.0077，取 5 倍
+    assert (marks.mean(0) - 0.4).abs().max() < 5 * math.sqrt(0.24 / 4000)
+
+
+def test_adding_problem_rejects() -> None:
+    with pytest.raises(ValueError, match="length 须 >= 2，收到 1"):
+        adding_problem(1, 1, Generator())
+
+
+@pytest.mark.parametrize("lag", [0, 1, 47])
+def test_delayed_recall_asks_for_the_bit_lag_steps_ago(lag: int) -> None:
+    x, target = delayed_recall(3, lag, Generator().manual_seed(0))
+    bits = (x[:, 0] > 0).long()
+    assert x.shape == (3, 1, 48)
+    assert bool((target[:, :lag] == -100).all())
+    assert torch.equal(target[:, lag:], bits[:, : 48 - lag])
 
 
 @pytest.mark.parametrize("lag", [-1, 48])
 def test_recall_rejects(lag: int) -> None:
     with pytest.raises(ValueError, match=rf"lag 须在 \[0, 48\) 内，收到 {lag}"):
-        train_recall(nn.Identity(), lag)
+        delayed_recall(1, lag, Generator())
+
+
+@pytest.mark.parametrize("kind", ["TCN", "LSTM", "GRU"])
+def test_sequence_model_depends_on_its_seed_alone(kind: str) -> None:
+    x = torch.randn(2, 3, 9)
+    first, second, other = (
+        sequence_model(kind, 3, 4, 5, seed)(x) for seed in (1, 1, 2)
+    )
+    assert first.shape == (2, 4, 9)
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_compared_models_have_nearly_equal_parameters() -> None:
+    sizes = [
+        sum(p.numel() for p in sequence_model(kind, 10, 8, hidden).parameters())
+        for kind, hidden in [("TCN", 10), ("LSTM", 28), ("GRU", 33)]
+    ]
+    assert sizes == [5008, 4712, 4727]
+
+
+# ---- 训练 ----
+
+
+def test_untrained_scores_are_the_closed_forms() -> None:
+    # 恒答同一类：八个数字等可能，4096 个，标准误 √(7/64/4096) = 0.0052，取 5 倍
+    net = nn.Conv1d(10, 8, 1)
+    nn.init.zeros_(net.weight)
+    accuracy = train_task(net, copy_memory, 5, steps=0)
+    assert abs(accuracy - 1 / 8) < 5 * math.sqrt(7 / 64 / 4096)
+    # 恒答 1：方差 1/6，(S-1)² 的标准差 √(7/180)，1024 条，取 5 倍
+    net = nn.Conv1d(2, 1, 1)
+    nn.init.zeros_(net.weight)
+    nn.init.ones_(net.get_parameter("bias"))
+    error = train_task(net, adding_problem, 5, steps=0)
+    assert abs(error - 1 / 6) < 5 * math.sqrt(7 / 180 / 1024)
+
+
+def test_recall_succeeds_inside_the_receptive_field() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(CausalConv1d(1, 2, kernel_size=5))
+    assert train_task(net, delayed_recall, 4, steps=100) == 1.0
+
+
+def test_recall_is_chance_outside_the_receptive_field() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(CausalConv1d(1, 2, kernel_size=4))
+    accuracy = train_task(net, delayed_recall, 4, steps=20)
+    # 1024 × 44 个独立的位，猜中一半，取标准差的 5 倍
+    assert abs(accuracy - 0.5) < 5 * 0.5 / math.sqrt(1024 * 44)
+
+
+def test_train_task_rejects() -> None:
+    with pytest.raises(ValueError, match="steps 须 >= 0，收到 -1"):
+        train_task(nn.Identity(), delayed_recall, 1, steps=-1)
+
+
+def test_transfer_rejects() -> None:
+    with pytest.raises(ValueError, match=r"lag 须在 \[0, 48\) 内，收到 48"):
+        transfer_accuracy(48)

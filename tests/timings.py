@@ -22,7 +22,9 @@ import torch
 from torch import nn
 
 from hooks.timings import Row, Timings
+from snippets.experiments.temporal_conv import copy_memory, sequence_model
 from snippets.pointwise_conv import conv_stack
+from snippets.temporal_conv import TCN, StreamingTCN
 from tests.conftest import ROOT
 
 DATA = ROOT / "docs" / "assets" / "timings.json"
@@ -71,6 +73,36 @@ def convs(
     return lambda: forward(conv_stack(channels, sizes, groups), shape)
 
 
+def training(kind: str, hidden: int, gap: int) -> Callable[[], Step]:
+    """复制记忆任务上的一步训练：前向、反向、更新，16 条序列。"""
+
+    def build() -> Step:
+        model = sequence_model(kind, 10, 8, hidden)
+        optimizer = torch.optim.Adam(model.parameters(), fused=True)
+        x, target = copy_memory(16, gap, torch.Generator().manual_seed(0))
+
+        def step() -> None:
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), target)
+            torch.autograd.backward(loss)
+            optimizer.step()
+
+        return step
+
+    return build
+
+
+def make_tcn() -> TCN:
+    """逐步预测用的网络：六块，8 个通道，核长 3，R = 253。"""
+    return TCN(8, [8] * 6, kernel_size=3).eval()
+
+
+def streaming() -> Step:
+    """环形缓冲区的一步预测。"""
+    stream, x = StreamingTCN(make_tcn()), torch.randn(1, 8, 1)
+    return lambda: stream.step(x)
+
+
 TIMINGS = [
     Timing(
         "pointwise_conv",
@@ -101,6 +133,48 @@ TIMINGS = [
         "第三行的两步里：深度卷积，比 1×1 的 128→256（乘加之比 0.0352）",
         convs((128, 128), (3,), 28, groups=(128,)),
         convs((128, 256), (1,), 28),
+    ),
+    Timing(
+        "temporal_conv",
+        "训练一步，长 38：TCN 比 LSTM",
+        training("TCN", 10, 30),
+        training("LSTM", 28, 30),
+    ),
+    Timing(
+        "temporal_conv",
+        "训练一步，长 38：TCN 比 GRU",
+        training("TCN", 10, 30),
+        training("GRU", 33, 30),
+    ),
+    Timing(
+        "temporal_conv",
+        "训练一步，长 308：TCN 比 LSTM",
+        training("TCN", 10, 300),
+        training("LSTM", 28, 300),
+    ),
+    Timing(
+        "temporal_conv",
+        "训练一步，长 308：TCN 比 GRU",
+        training("TCN", 10, 300),
+        training("GRU", 33, 300),
+    ),
+    Timing(
+        "temporal_conv",
+        "预测一步，历史 200 步：重算整段比流式（乘加之比 200）",
+        lambda: forward(make_tcn(), (1, 8, 200)),
+        streaming,
+    ),
+    Timing(
+        "temporal_conv",
+        "预测一步，历史 2000 步：重算整段比流式（乘加之比 2000）",
+        lambda: forward(make_tcn(), (1, 8, 2000)),
+        streaming,
+    ),
+    Timing(
+        "temporal_conv",
+        "预测一步：重算最近 R = 253 步比流式（乘加之比 253）",
+        lambda: forward(make_tcn(), (1, 8, 253)),
+        streaming,
     ),
 ]
 

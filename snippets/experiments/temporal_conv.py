@@ -1,8 +1,13 @@
-"""感受野、因果性、截断误差、反向内存、串行深度、延迟回忆。"""
+"""感受野、因果性、截断误差、流式的代价、反向内存、串行深度、复制记忆与加法。"""
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from snippets.temporal_conv import TCN, StreamingTCN, TemporalBlock
 
 
 # --8<-- [start:Recurrent]
@@ -155,6 +160,119 @@ def truncation_error(model: nn.Module, x: Tensor, steps: int) -> float:
 # --8<-- [end:truncation_error]
 
 
+# --8<-- [start:stream_error]
+@torch.no_grad()
+def stream_error(tcn: TCN, x: Tensor) -> float:
+    """逐步运行 tcn，返回各步输出与整段前向之差的最大绝对值。
+
+    Args:
+        tcn: 已调用 `eval()` 的网络。
+        x: 输入序列，形状 `(N, C_in, L)`，`L >= 1`。
+
+    Returns:
+        差的最大绝对值。
+
+    Raises:
+        ValueError: `tcn` 仍在训练模式（由 `StreamingTCN` 检查）。
+
+    Example:
+        >>> stream_error(TCN(1, [4] * 2).eval(), torch.randn(3, 1, 9)) < 1e-6
+        True
+
+    Source:
+        Paine et al. (2016), arXiv:1611.09482.
+    """
+    stream = StreamingTCN(tcn, batch_size=x.shape[0])
+    steps = [stream.step(column) for column in torch.split(x, 1, dim=-1)]
+    return float((torch.cat(steps, dim=-1) - tcn(x)).abs().max())
+
+
+# --8<-- [end:stream_error]
+
+
+# --8<-- [start:state_size]
+def state_size(model: TCN | Recurrent) -> int:
+    """返回逐步预测时每条序列要留多少个数：TCN 的缓冲区，或 RNN 的状态。
+
+    Args:
+        model: TCN（已调用 `eval()`）或循环网络。
+
+    Returns:
+        数的个数；LSTM 的隐状态与细胞状态都算。
+
+    Example:
+        >>> state_size(Recurrent("LSTM", 3, 8)), state_size(Recurrent("GRU", 3, 8))
+        (16, 8)
+    """
+    if isinstance(model, TCN):
+        return StreamingTCN(model).state_size
+    step = next(model.parameters()).new_zeros(1, 1, model.rnn.input_size)
+    state = model.rnn(step)[1]
+    return sum(part.numel() for part in (state if type(state) is tuple else [state]))
+
+
+# --8<-- [end:state_size]
+
+
+# --8<-- [start:multiply_adds]
+@torch.no_grad()
+def multiply_adds(run: Callable[[Tensor], Tensor], x: Tensor) -> int:
+    """返回 run(x) 做了多少次乘加：PyTorch 逐个算子数出来的。
+
+    Args:
+        run: 网络，或流式网络的 `step`。
+        x: 输入，形状由 `run` 定。
+
+    Returns:
+        卷积与矩阵乘法的乘加次数；补进来的零也照算。
+
+    Example:
+        >>> multiply_adds(nn.Conv1d(2, 3, 5), torch.zeros(1, 2, 14))  # 10 步 × 30
+        300
+    """
+    with FlopCounterMode(display=False) as counter:
+        run(x)
+    return int(counter.get_total_flops()) // 2
+
+
+# --8<-- [end:multiply_adds]
+
+
+# --8<-- [start:contractive_rnn]
+def contractive_rnn(hidden: int, norm: float, seed: int = 0) -> Recurrent:
+    """造一个压缩的 tanh RNN：循环矩阵是正交阵乘 norm，每步把差异缩到 norm 倍以内。
+
+    Args:
+        hidden: 隐状态的维数 H。
+        norm: 循环矩阵的谱范数，在 `(0, 1)` 内。
+        seed: 初始化的随机种子。
+
+    Returns:
+        float64 的网络，输入一个通道。
+
+    Raises:
+        ValueError: `norm` 不在 `(0, 1)` 内。
+
+    Example:
+        >>> rnn = contractive_rnn(8, 0.5)
+        >>> weight = rnn.get_parameter("rnn.weight_hh_l0")
+        >>> round(torch.linalg.matrix_norm(weight, 2).item(), 12)
+        0.5
+
+    Source:
+        Miller & Hardt (2019), arXiv:1805.10369.
+    """
+    if not 0 < norm < 1:
+        raise ValueError(f"norm 须在 (0, 1) 内，收到 {norm}")
+    torch.manual_seed(seed)
+    model = Recurrent("RNN", 1, hidden).double()
+    nn.init.orthogonal_(model.get_parameter("rnn.weight_hh_l0"), gain=norm)
+    return model
+
+
+# --8<-- [end:contractive_rnn]
+
+
 # --8<-- [start:saved_numbers]
 def saved_numbers(model: nn.Module, x: Tensor) -> int:
     """返回一次前向为反向传播保留了多少个数：不含参数，共享的存储只算一次。
@@ -224,50 +342,240 @@ def graph_depth(output: Tensor) -> int:
 # --8<-- [end:graph_depth]
 
 
-# --8<-- [start:train_recall]
-def train_recall(
-    model: nn.Module, lag: int, *, steps: int = 50, length: int = 48, seed: int = 0
-) -> float:
-    """训练模型说出 lag 步以前的那一位，返回它在新序列上的正确率。
+# --8<-- [start:copy_memory]
+def copy_memory(
+    count: int, gap: int, generator: Generator, items: int = 4
+) -> tuple[Tensor, Tensor]:
+    """造复制记忆任务的序列：开头 items 个数字，隔 gap 步，末尾按原样说出来。
 
-    输入是独立的随机 ±1，猜只有 0.5；感受野 `<= lag` 的模型看不到答案。
+    论文的 items 是 10。数字取 1–8，空白是 0，从倒数第 items + 1 步起是记号 9；
+    数字与它的答案相距 `gap + items` 步，猜只有 1/8。
 
     Args:
-        model: 把 `(N, 1, L)` 变成 `(N, 1, L)` 的网络（输出 logit），就地训练。
-        lag: 要回忆的距离，单位为时间步，在 `[0, length)` 内。
-        steps: Adam 更新的步数。
-        length: 序列长度 L。
+        count: 序列的条数 N。
+        gap: 空白加第一个记号的长度（论文的 T），单位为时间步，须 `>= 1`。
+        generator: 随机源。
+        items: 要记的数字个数，须 `>= 1`。
+
+    Returns:
+        one-hot 的输入 `(N, 10, L)` 与目标 `(N, L)`，`L = gap + 2 * items`；
+        目标是数字减 1，不考的时刻为 -100。
+
+    Raises:
+        ValueError: `gap < 1` 或 `items < 1`。
+
+    Example:
+        >>> x, target = copy_memory(1, 3, Generator().manual_seed(0), items=2)
+        >>> x.argmax(1).tolist()
+        [[5, 8, 0, 0, 9, 9, 9]]
+        >>> target.tolist()
+        [[-100, -100, -100, -100, -100, 4, 7]]
+
+    Source:
+        Bai, Kolter & Koltun (2018), arXiv:1803.01271, §4.
+    """
+    if gap < 1 or items < 1:
+        raise ValueError(f"gap 与 items 须 >= 1，收到 {gap, items}")
+    digits = torch.randint(1, 9, (count, items), generator=generator)
+    x = F.pad(digits, (0, gap + items))
+    x[:, -items - 1 :] = 9
+    target = F.pad(digits - 1, (gap + items, 0), value=-100)
+    return F.one_hot(x, 10).mT.float(), target
+
+
+# --8<-- [end:copy_memory]
+
+
+# --8<-- [start:adding_problem]
+def adding_problem(
+    count: int, length: int, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """造加法任务的序列：一串 U(0, 1) 的数，其中两个带记号，求这两个数的和。
+
+    Args:
+        count: 序列的条数 N。
+        length: 序列长度 L，须 `>= 2`。
+        generator: 随机源。
+
+    Returns:
+        输入 `(N, 2, L)`（数与记号）与目标 `(N,)`。
+
+    Raises:
+        ValueError: `length < 2`。
+
+    Example:
+        >>> x, target = adding_problem(5, 6, Generator().manual_seed(0))
+        >>> x[:, 1].sum(1).tolist()
+        [2.0, 2.0, 2.0, 2.0, 2.0]
+        >>> torch.equal(target, (x[:, 0] * x[:, 1]).sum(1))
+        True
+
+    Source:
+        Bai, Kolter & Koltun (2018), arXiv:1803.01271, §4.
+    """
+    if length < 2:
+        raise ValueError(f"length 须 >= 2，收到 {length}")
+    numbers, order = torch.rand(2, count, length, generator=generator)
+    marks = torch.zeros(count, length).scatter(1, order.topk(2).indices, 1.0)
+    return torch.stack([numbers, marks], dim=1), (numbers * marks).sum(dim=1)
+
+
+# --8<-- [end:adding_problem]
+
+
+# --8<-- [start:delayed_recall]
+def delayed_recall(count: int, lag: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """造延迟回忆任务的序列：48 个独立的 ±1，每一步都要说出 lag 步以前的那一位。
+
+    Args:
+        count: 序列的条数 N。
+        lag: 要回忆的距离，单位为时间步，在 `[0, 48)` 内。
+        generator: 随机源。
+
+    Returns:
+        输入 `(N, 1, 48)` 与目标 `(N, 48)`；目标是 0 或 1，前 lag 步为 -100（不考）。
+
+    Raises:
+        ValueError: `lag` 不在 `[0, 48)` 内。
+
+    Example:
+        >>> x, target = delayed_recall(1, 2, Generator().manual_seed(0))
+        >>> x[0, 0, :6].tolist()
+        [-1.0, 1.0, 1.0, -1.0, 1.0, 1.0]
+        >>> target[0, :6].tolist()
+        [-100, -100, 0, 1, 1, 0]
+    """
+    if not 0 <= lag < 48:
+        raise ValueError(f"lag 须在 [0, 48) 内，收到 {lag}")
+    bits = torch.randint(0, 2, (count, 48), generator=generator)
+    target = F.pad(bits[:, : 48 - lag], (lag, 0), value=-100)
+    return 2.0 * bits[:, None] - 1, target
+
+
+# --8<-- [end:delayed_recall]
+
+
+# --8<-- [start:sequence_model]
+def sequence_model(
+    kind: str, in_channels: int, out_channels: int, hidden: int, seed: int = 0
+) -> nn.Sequential:
+    """造一个序列网络：三块、核长 8 的 TCN（R = 99）或单层 RNN，加逐时刻的输出层。
+
+    Args:
+        kind: `"TCN"`、`"RNN"`、`"LSTM"` 或 `"GRU"`。
+        in_channels: 输入通道数 C_in。
+        out_channels: 输出通道数 C_out。
+        hidden: TCN 每块的通道数，或 RNN 隐状态的维数。
+        seed: 初始化的随机种子。
+
+    Returns:
+        把 `(N, C_in, L)` 变成 `(N, C_out, L)` 的网络。
+
+    Raises:
+        ValueError: `kind` 不是上面四者之一。
+
+    Example:
+        >>> sequence_model("GRU", 2, 1, hidden=33)(torch.zeros(5, 2, 10)).shape
+        torch.Size([5, 1, 10])
+    """
+    torch.manual_seed(seed)
+    body = (
+        TCN(in_channels, [hidden] * 3, kernel_size=8)
+        if kind == "TCN"
+        else Recurrent(kind, in_channels, hidden)
+    )
+    return nn.Sequential(body, nn.Conv1d(hidden, out_channels, 1))
+
+
+# --8<-- [end:sequence_model]
+
+
+# --8<-- [start:train_task]
+def _judge(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    if target.is_floating_point():  # 加法：看最后一步的均方误差
+        loss = F.mse_loss(output[:, 0, -1], target)
+        return loss, loss
+    hits = output.argmax(dim=1) == target
+    return F.cross_entropy(output, target), hits[target >= 0].float().mean()
+
+
+def train_task(
+    model: nn.Module,
+    task: Callable[[int, int, Generator], tuple[Tensor, Tensor]],
+    size: int,
+    *,
+    steps: int = 150,
+    seed: int = 0,
+) -> float:
+    """用 Adam 训练一个任务，返回在 1024 条新序列上的正确率（加法：均方误差）。
+
+    学习率 0.01，每步 16 条新造的序列，梯度按范数裁剪到 1。
+
+    Args:
+        model: 把 `(N, C_in, L)` 变成 `(N, C_out, L)` 的网络，就地训练。
+        task: 由条数、大小和随机源造出输入与目标。
+        size: 任务的大小：复制记忆的间隔，或加法的长度。
+        steps: 更新的步数，须 `>= 0`。
         seed: 数据的随机种子。
 
     Returns:
-        训练后在 128 条新序列上的正确率，在 `[0, 1]` 内。
+        正确率，或均方误差。
 
     Raises:
-        ValueError: `lag` 不在 `[0, length)` 内。
+        ValueError: `steps < 0`。
 
     Example:
-        >>> _ = torch.manual_seed(0)
-        >>> train_recall(nn.Conv1d(1, 1, 1), lag=0)
-        1.0
+        >>> tcn = sequence_model("TCN", 10, 8, hidden=10)
+        >>> train_task(tcn, copy_memory, 1, steps=60) > 0.9
+        True
+    """
+    if steps < 0:
+        raise ValueError(f"steps 须 >= 0，收到 {steps}")
+    generator = Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01, fused=True)
+    for _ in range(steps):
+        x, target = task(16, size, generator)
+        optimizer.zero_grad()
+        torch.autograd.backward(_judge(model(x), target)[0])
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    x, target = task(1024, size, generator)
+    with torch.no_grad():
+        return float(_judge(model(x), target)[1])
+
+
+# --8<-- [end:train_task]
+
+
+# --8<-- [start:transfer_accuracy]
+def transfer_accuracy(lag: int, extra_blocks: int = 0, seed: int = 0) -> float:
+    """把学会回忆 3 步以前的 TCN（R = 7）迁移到 lag 步以前，返回正确率。
+
+    Args:
+        lag: 迁移后要回忆的距离，单位为时间步；`lag < R` 才看得到。
+        extra_blocks: 迁移前在末尾加几块，膨胀率接着翻倍。
+        seed: 初始化与数据的随机种子。
+
+    Returns:
+        迁移训练 80 步后的正确率，猜是 0.5。
+
+    Raises:
+        ValueError: `lag` 超出范围（由 `delayed_recall` 检查）。
+
+    Example:
+        >>> transfer_accuracy(5) > 0.9
+        True
 
     Source:
-        任务是 Bai, Kolter & Koltun (2018), arXiv:1803.01271, §4 复制记忆的简化。
+        Bai, Kolter & Koltun (2018), arXiv:1803.01271, §3.5.
     """
-    if not 0 <= lag < length:
-        raise ValueError(f"lag 须在 [0, {length}) 内，收到 {lag}")
-    generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    bits = torch.randint(0, 2, (steps + 8, 16, 1, length), generator=generator).float()
-    for batch in bits[:steps]:
-        logits = model(2 * batch - 1)[..., lag:]
-        loss = F.binary_cross_entropy_with_logits(logits, batch[..., : length - lag])
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        optimizer.step()
-    fresh = bits[steps:].flatten(0, 1)
-    with torch.no_grad():
-        guess = model(2 * fresh - 1)[..., lag:] > 0
-    return float((guess == (fresh[..., : length - lag] > 0)).float().mean())
+    torch.manual_seed(seed)
+    tcn = TCN(1, [16] * 2, kernel_size=2)
+    model = nn.Sequential(tcn, nn.Conv1d(16, 2, 1))
+    train_task(model, delayed_recall, 3, steps=50, seed=seed)
+    for _ in range(extra_blocks):
+        tcn.append(TemporalBlock(16, 16, kernel_size=2, dilation=2 ** len(tcn)))
+    return train_task(model, delayed_recall, lag, steps=80, seed=seed + 1)
 
 
-# --8<-- [end:train_recall]
+# --8<-- [end:transfer_accuracy]
