@@ -240,7 +240,7 @@ class _Mark(InlineProcessor):
                 "data-search-exclude": "",
             },
         )
-        link.text = AtomicString("✓")
+        link.text = AtomicString("\u2060✓")  # 与前一个字不分在两行
         return link, m.start(), m.end()
 
 
