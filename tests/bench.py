@@ -33,6 +33,7 @@ from tests.conftest import ENVIRONMENT, ROOT, mkdocs_command
 from tests.test_docs import STEMS
 
 REPEATS = 5
+LONG_REPEATS = 2  # 冷构建和上千页的构建一次要几分钟
 EDITED = "search_space"  # 改它的一个片段，只有它的页面引用
 PAGE = """\
 # 第 {number} 页
@@ -176,9 +177,9 @@ def many_pages(folder: Path, count: int, *, ours: bool) -> Path:
     return folder
 
 
-def interleave(*runs: Callable[[], float]) -> list[float]:
+def interleave(*runs: Callable[[], float], repeats: int = REPEATS) -> list[float]:
     """轮流各量几次，给出各自的中位数；轮流，机器忙闲的影响才相同。"""
-    rounds = [[run() for run in runs] for _ in range(REPEATS)]
+    rounds = [[run() for run in runs] for _ in range(repeats)]
     return [statistics.median(times) for times in zip(*rounds, strict=True)]
 
 
@@ -266,7 +267,7 @@ def site_rows(folder: Path) -> Iterator[Row]:
         "冷构建，运行全部代码",
         "mkdocs-jupyter 的缺省设置，一页接一页",
         0.75,
-        *interleave(cold, cold_default),
+        *interleave(cold, cold_default, repeats=LONG_REPEATS),
     )
     warm, bare = interleave(lambda: build(ours).seconds, lambda: build(plain).seconds)
     yield row("什么也没改", "同样的网站，不运行代码", 1.5, warm, bare)
@@ -289,7 +290,7 @@ def size_rows(folder: Path, counts: tuple[int, int, int]) -> Iterator[Row]:
     for count in counts:
         ours = many_pages(folder / f"ours-{count}", count, ours=True)
         plain = many_pages(folder / f"plain-{count}", count, ours=False)
-        costs = [(build(ours), build(plain)) for _ in range(3)]
+        costs = [(build(ours), build(plain)) for _ in range(LONG_REPEATS)]
         found[count] = [
             statistics.median(
                 getattr(our, name) / getattr(other, name) for our, other in costs
@@ -326,7 +327,7 @@ def main() -> int:
         "date": time.strftime("%Y-%m-%d"),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "repeats": REPEATS,
+        "repeats": [REPEATS, LONG_REPEATS],
         "rows": [asdict(row) for row in rows],
     }
     text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
