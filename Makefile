@@ -23,7 +23,7 @@ build: $(NODE_READY) ## 构建网站到 site/，有一处错误就失败
 	$(BIN)/mkdocs build --strict
 
 test: $(NODE_READY) ## 运行全部测试
-	$(BIN)/pytest --cov
+	$(BIN)/pytest --cov --numprocesses auto --dist loadfile
 
 check: $(PYTHON_READY) ## 检查格式、写法、类型和依赖
 	$(BIN)/ruff format --check .

@@ -21,9 +21,16 @@ from pathlib import Path
 from typing import Any
 
 # ruff: noqa: E402
-# 让改过的模块在 mkdocs serve 的下次构建时生效，与 on_config 里的 cache_clear 相配
-for _name in [name for name in sys.modules if name.partition(".")[0] == "hooks"]:
-    del sys.modules[_name]
+# mkdocs serve 的下次构建要用改过的模块，与 on_config 里的 cache_clear 相配；
+# 没有改过就留着，排好的公式和 KaTeX 的进程都在里面
+import hooks
+
+HERE = Path(__file__).parent
+_stamp = max(path.stat().st_mtime_ns for path in HERE.glob("*.py"))
+if vars(hooks).setdefault("stamp", _stamp) != _stamp:
+    for _name in [name for name in sys.modules if name.startswith("hooks.")]:
+        del sys.modules[_name]
+    vars(hooks)["stamp"] = _stamp
 
 import click
 import jieba
@@ -55,7 +62,6 @@ from hooks.claims import Claim
 from hooks.runs import Run
 from hooks.staging import Staging
 
-HERE = Path(__file__).parent
 log = logging.getLogger("mkdocs.hooks")
 
 
