@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ class Cache:
         self.folder = folder
         self.trouble: OSError | None = None  # 最近一次写不进去的原因
         for leftover in folder.glob("**/*.partial"):
-            if not psutil.pid_exists(int(leftover.suffixes[-2].split("-")[0][1:])):
+            owner = re.search(r"\.(\d+)-\d+\.partial$", leftover.name)
+            if owner and not psutil.pid_exists(int(owner[1])):
                 with contextlib.suppress(OSError):
                     leftover.unlink()  # 被杀掉的构建留下的
 
@@ -39,10 +41,10 @@ class Cache:
             entry = json.loads(self._path(page).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        if not isinstance(entry, dict) or entry.get("key") != _digest(notebook):
-            return None
-        runs: list[dict[str, Any]] = entry["runs"]
-        return runs
+        match entry:
+            case {"key": key, "runs": list(runs)} if key == _digest(notebook):
+                return runs
+        return None
 
     def save(self, page: str, notebook: str, runs: list[dict[str, Any]]) -> None:
         """记下这一页的结果；写不进去不算错，`trouble` 里有原因。

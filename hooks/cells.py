@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import jupytext
+from jupytext.cell_metadata import parse_key_equal_value
 
-from hooks.faults import Fault
+from hooks.faults import FRONT_MATTER, Fault
 
 OPTIONS = {"tags", "caption", "alt", "claims"}
 TAGS = {"hide-input", "raises-exception", "skip-execution"}
@@ -21,7 +22,8 @@ jupyter:
 FENCE = re.compile(r"^```python(?:\s.*)?$")
 ANY_FENCE = re.compile(r"^(?P<ticks>`{3,}|~{3,})(?P<rest>.*)$")
 PYTHON_LIKE = re.compile(r"^[\s>]*(?:`{3,}|~{3,})\s*\{?\s*\.?i?py(?:thon)?3?\b", re.I)
-CITATION = re.compile(r'^\s*-+8<-+\s+"(?P<path>[^":]+)(?::(?P<section>[\w-]+))?"\s*$')
+CITATION = re.compile(r'^\s*-+8<-+\s+"(?P<path>[^":]+)(?::(?P<section>[\w-]+))?"$')
+CITATION_LIKE = re.compile(r"^\s*-+8<-+(?!\s*\[)")
 
 
 @dataclass(frozen=True)
@@ -174,10 +176,18 @@ def read_cells(text: str, source: Source) -> list[Cell]:
         for number, path, section in find_citations(text)
         for fault in source.find_faults(path, section, number)
     ]
+    found += [
+        Fault(number, '引用应写成 --8<-- "文件:段"，独占一行，行尾不留空格')
+        for number, line in enumerate(lines, 1)
+        if CITATION_LIKE.match(line) and not CITATION.match(line)
+    ]
     starts, unread = _find_blocks(lines)
     cells = []
-    if not unread:
-        body = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S)
+    for start in starts:
+        header = lines[start - 1].removeprefix("```python")
+        found += _fence_faults(start, parse_key_equal_value(header))
+    if not unread and not found:
+        body = FRONT_MATTER.sub("", text)
         notebook = jupytext.reads(HEADER + body, fmt="md:markdown")
         cells = [
             cell
@@ -185,8 +195,11 @@ def read_cells(text: str, source: Source) -> list[Cell]:
             if cell.cell_type == "code" and not cell.source.startswith("%%")
         ]
         unread = list(_misread_blocks(lines, starts, cells))
-    for start, cell in zip(starts, cells, strict=False):
-        found += _fence_faults(start, cell)
+        found += [
+            Fault(start, "这一块是空的，请写上代码或删掉它")
+            for start, cell in zip(starts, cells, strict=False)
+            if not cell.source.strip()
+        ]
     if found or unread:
         raise ExceptionGroup("代码块有误", sorted({*found, *unread}))
     return [
@@ -241,22 +254,40 @@ def _misread_blocks(
         yield Fault([*starts, 1][min(len(starts), len(cells))], message)
 
 
-def _fence_faults(start: int, cell: Any) -> Iterator[Fault]:
+def number_fences(text: str) -> str:
+    """把各块的块头换成 ```` ```python cell="序号" ````，供 superfences 认；行数不变。
+
+    Args:
+        text: 页面的正文。
+    """
+    lines = text.splitlines()
+    for number, start in enumerate(_find_blocks(lines)[0]):
+        lines[start - 1] = f'```python cell="{number}"'
+    return "\n".join(lines)
+
+
+def _fence_faults(start: int, options: dict[str, Any]) -> Iterator[Fault]:
     """逐个给出块头的错误；`start` 是围栏的行号。"""
-    options = dict(cell.metadata)
-    options.pop("lines_to_next_cell", None)  # jupytext 自己记的空行数
     for name in sorted(set(options) - OPTIONS):
         yield Fault(
             start, f"块头的 {name} 不是已知的选项；可用 {'、'.join(sorted(OPTIONS))}"
         )
     tags = options.get("tags", [])
-    for tag in sorted(set(tags) - TAGS):
+    if not isinstance(tags, list):
+        yield Fault(start, 'tags 应写成 ["标签"]')
+        tags = []
+    for name in "caption", "alt":
+        if not isinstance(options.get(name, ""), str):
+            yield Fault(start, f'{name} 应写成 {name}="文字"')
+    for tag in sorted({str(tag) for tag in tags} - TAGS):
         yield Fault(start, f"{tag} 不是已知的标签；可用 {'、'.join(sorted(TAGS))}")
     claims = options.get("claims", {})
-    if not isinstance(claims, dict) or ("skip-execution" in tags and claims):
+    if (
+        not isinstance(claims, dict)
+        or not all(isinstance(value, str) for value in claims.values())
+        or ("skip-execution" in tags and claims)
+    ):
         yield Fault(start, 'claims 应写成 {"主张的 id": "表达式"}，所在的块要运行')
-    if not cell.source.strip():
-        yield Fault(start, "这一块是空的，请写上代码或删掉它")
 
 
 def _read_cell(start: int, cell: Any, source: Source) -> Cell:

@@ -156,7 +156,10 @@ def _read_claim(name: str, stem: str, given: object) -> Claim:
     if missing := [key for key, needed in known.items() if needed and key not in entry]:
         raise ClaimError(f"缺少 {'、'.join(missing)}")
     mutants = entry["mutants"]
-    if not mutants or any(len(mutant) != 3 for mutant in mutants):
+    if not (isinstance(mutants, list) and mutants) or not all(
+        isinstance(mutant, list) and [type(text) for text in mutant] == [str, str, str]
+        for mutant in mutants
+    ):
         raise ClaimError("的 mutants 至少要有一个，各写成 [文件, 原文, 改成]")
     texts: dict[str, Any] = {key: str(value) for key, value in entry.items()}
     claim = Claim(**texts | {"mutants": tuple(map(tuple, mutants))})

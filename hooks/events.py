@@ -5,9 +5,9 @@
 on_env 时全部页面已渲染而一个文件都还没写，有错就在这里停下。
 """
 
+import ast
 import functools
 import html
-import itertools
 import logging
 import os
 import re
@@ -26,10 +26,15 @@ from typing import Any
 import hooks
 
 HERE = Path(__file__).parent
-_stamp = max(path.stat().st_mtime_ns for path in HERE.glob("*.py"))
+_stamp = {
+    p.name: p.stat().st_mtime_ns for p in [*HERE.glob("*.py"), *HERE.glob("*.mjs")]
+}
 if vars(hooks).setdefault("stamp", _stamp) != _stamp:
+    if _old := sys.modules.get("hooks.maths"):
+        _old.stop()
     for _name in [name for name in sys.modules if name.startswith("hooks.")]:
         del sys.modules[_name]
+        vars(hooks).pop(_name.removeprefix("hooks."), None)
     vars(hooks)["stamp"] = _stamp
 
 import click
@@ -105,12 +110,6 @@ def _serving() -> bool:
     return context is not None and context.info_name == "serve"
 
 
-def _dirty() -> bool:
-    """是不是 `mkdocs build --dirty`：它只改旧网站里的几页。"""
-    context = click.get_current_context(silent=True)
-    return context is not None and not context.params.get("clean", True)
-
-
 class _LinkFilter(logging.Filter):
     """把 MkDocs 的死链警告换成带行号的错误。"""
 
@@ -146,16 +145,17 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     Hooks._load_hook.cache_clear()  # 否则 MkDocs 只加载本文件一次
     logging.getLogger("mkdocs.structure.pages").filters[:] = [_LinkFilter()]
     logging.getLogger("mkdocs.commands.build").filters[:] = [_SetupFilter()]
-    build.warnings.setLevel(logging.WARNING)
-    logging.getLogger("mkdocs").addHandler(build.warnings)
-    if not _serving() and not _dirty():
+    if not _serving():
+        build.warnings.setLevel(logging.WARNING)
+        logging.getLogger("mkdocs").addHandler(build.warnings)
         build.staging = Staging(Path(config.site_dir))
         config.site_dir = str(build.staging.folder)
 
     if date := _commit_date(root):
         os.environ.setdefault("SOURCE_DATE_EPOCH", date)
-    os.environ["OMP_NUM_THREADS"] = "1"  # 线程数不同，浮点和的末位就不同
-    os.environ["PYTHONHASHSEED"] = "0"
+    execution.time_limit()  # 写错了，在这里就说
+    os.environ |= execution.ENVIRONMENT
+    os.environ["IPYTHONDIR"] = str(root / ".cache" / "ipython")  # 不用读者自己的设置
     os.environ["JUPYTER_CONFIG_DIR"] = str(HERE / "jupyter")
     mkdocs_jupyter.config.settings.templates_dir = str(HERE / "templates")
     jupyter = config.plugins["mkdocs-jupyter"]
@@ -200,7 +200,8 @@ def _commit_date(root: Path) -> str:
 
 def _terms(glossary: Path) -> list[str]:
     """术语表里每张表第一列的中文词；以别的词结尾的不要，否则搜「网络」找不到「残差网络」。"""
-    text = glossary.read_text(encoding="utf-8") if glossary.is_file() else ""
+    # 不是 UTF-8 的话，on_files 会报错
+    text = glossary.read_text("utf-8", "replace") if glossary.is_file() else ""
     terms = re.findall(r"^\|\s*([\u4e00-\u9fff]+)\s*\|", text, re.M)
     return [
         term
@@ -270,6 +271,7 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
     preamble = (HERE / "preamble.py").read_text(encoding="utf-8")
     template = HERE / "templates" / "mkdocs_html" / "notebook.html.j2"
     versions = runs.versions("mkdocs-jupyter")
+    versions |= execution.ENVIRONMENT
     versions["template"] = template.read_text(encoding="utf-8")
     stale = {}
     for page, blocks in build.blocks.items():
@@ -285,8 +287,11 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
         list(pool.map(run, stale, stale.values()))
     if build.cache.trouble:
         reason = faults.explain_os_error(build.cache.trouble)
+        # 不用 log.warning：缓存写不进去，严格构建也照样发布
         click.echo(f"WARNING -  缓存写不进去，下次构建要重新运行。{reason}", err=True)
     for page, found in build.runs.items():
+        if found["preamble"].outputs:
+            build.troubles.add("hooks/preamble.py 运行时有输出或出错，请改正")
         build.measures |= runs.read_measures(found)
         for fault in runs.check_runs(build.blocks[page], found):
             build.found.add((page, fault))
@@ -301,7 +306,9 @@ def _run_page(page: str, notebook: str, config: MkDocsConfig, files: Files) -> N
         found = runs.extract_runs(execution.run(execute))
     except execution.Interrupted as error:
         blocks = [
-            cell for cell in build.blocks[page] for _ in range(1 + bool(cell.claims))
+            cell
+            for cell in build.blocks[page]
+            for _ in range(cell.runs + bool(cell.claims))
         ]
         cell = blocks[max(error.index - 1, 0)]
         build.found.add((page, faults.Fault(cell.line, str(error))))
@@ -372,13 +379,28 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Any) 
     if page.file.src_uri not in build.blocks:
         # 有引用展不开，错误已经记下；预览时页面仍要能看
         markdown = re.sub(cells.CITATION.pattern, "（引用有误）", markdown, flags=re.M)
-    number = itertools.count()
-    return re.sub(
-        cells.FENCE.pattern,
-        lambda _: f'```python cell="{next(number)}"',
-        markdown,
-        flags=re.M,
-    )
+    markdown = re.sub(r"^::: (snippets[\w.]*)$", _reference, markdown, flags=re.M)
+    return cells.number_fences(markdown)
+
+
+def on_page_content(content: str, page: Page, **_: Any) -> str:
+    """确认每一块都画出来了：superfences 会悄悄吞掉画图时的异常。"""
+    for number, cell in enumerate(build.blocks.get(page.file.src_uri, [])):
+        if f'id="cell-{number}"' not in content:
+            message = "这一块没有画出来；它若在注释或别的块里，请移到外面"
+            build.found.add((page.file.src_uri, faults.Fault(cell.line, message)))
+    return content
+
+
+def _reference(match: re.Match[str]) -> str:
+    """给出 API 参考的一个模块；读不成 Python 就说清楚，mkdocstrings 只会中断。"""
+    path = Path(*match[1].split(".")).with_suffix(".py")
+    try:
+        ast.parse(path.read_text(encoding="utf-8"), path.as_posix())
+    except (OSError, ValueError, SyntaxError) as error:
+        _report(match[0], f"{path.as_posix()} 读不成，请改正：{error}")
+        return "（这个模块读不成）"
+    return match[0]
 
 
 def _evidence(match: re.Match[str]) -> str:

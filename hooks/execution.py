@@ -10,6 +10,10 @@ from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
+from hooks.faults import SetupError
+
+# 能改变输出的环境：线程数不同，浮点和的末位就不同；散列不同，集合的次序就不同
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 STARTS = 3  # 内核先选端口后绑定，端口偶尔会被别的程序抢走
 _running = threading.local()
 
@@ -41,8 +45,15 @@ class SilentKernelManager(AsyncKernelManager):
 
 
 def time_limit() -> int:
-    """每一格的时限，单位为秒，由环境变量 CELL_TIMEOUT 指定，缺省 60。"""
-    return int(os.environ.get("CELL_TIMEOUT", "60"))
+    """每一格的时限，单位为秒，由环境变量 CELL_TIMEOUT 指定，缺省 60。
+
+    Raises:
+        SetupError: 环境变量不是整数。
+    """
+    text = os.environ.get("CELL_TIMEOUT", "60")
+    if not text.isdecimal():
+        raise SetupError(f"环境变量 CELL_TIMEOUT 应是秒数，如 60，现在是 {text!r}")
+    return int(text)
 
 
 def remember(cell: Any, cell_index: int) -> None:
@@ -71,7 +82,8 @@ def run(notebook: Callable[[], str]) -> str:
             return notebook()
         except (CellTimeoutError, DeadKernelError) as error:
             if _running.index is None:
-                raise
+                reason = str(error)
+                continue
             raise Interrupted(_running.index, _explain(error)) from error
         except NoSuchKernel as error:
             reason = str(error)

@@ -109,6 +109,9 @@ def front_matter_faults(text: str) -> Iterator[Fault]:
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line if error.problem_mark else 0
             yield Fault(line + 2, f"页首的 YAML 有误，请改正：{error.problem}")
+        except (yaml.YAMLError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            yield Fault(1, f"页首的 YAML 有误，请改正：{reason}")
 
 
 def encoding_fault(error: UnicodeDecodeError) -> Fault:
@@ -136,5 +139,5 @@ def explain_os_error(error: OSError) -> str:
         errno.EDQUOT: "磁盘配额用完了，请腾出空间",
         errno.EACCES: "没有权限，请检查文件夹的权限",
         errno.EROFS: "文件系统是只读的，请换一个位置",
-    }.get(error.errno or 0, error.strerror or str(error))
+    }.get(error.errno or 0, f"{error.strerror or error}，请检查这个路径")
     return f"读写失败：{advice}" + (f"（{error.filename}）" if error.filename else "")

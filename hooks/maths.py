@@ -52,6 +52,15 @@ def _renderer() -> subprocess.Popen[str]:
     return process
 
 
+def stop() -> None:
+    """结束 KaTeX 的进程；下次要用时再启动。"""
+    if _renderer.cache_info().currsize:
+        process = _renderer()
+        atexit.unregister(process.communicate)
+        process.communicate()
+    _renderer.cache_clear()
+
+
 @functools.cache
 def render_tex(tex: str, *, display: bool) -> str:
     r"""把一个公式排成 HTML 与 MathML。

@@ -8,6 +8,7 @@ from matplotlib.textpath import TextToPath
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 set_matplotlib_formats("svg")
+mpl.rcdefaults()  # 不用读者自己的 matplotlibrc
 mpl.rcParams.update(
     {
         "axes.facecolor": "none",

@@ -28,6 +28,8 @@ def versions(*executors: str) -> dict[str, str]:
     requirements = importlib.metadata.requires("deep-learning-qa") or []
     names = {re.split(r"[^\w.-]", r)[0] for r in requirements if "extra ==" not in r}
     names |= {"ipykernel", "ipython", "matplotlib-inline", "nbclient", *executors}
+    # Matplotlib 由它们落笔、取字
+    names |= {"contourpy", "fonttools", "kiwisolver", "pillow", "threadpoolctl"}
     found = {name: importlib.metadata.version(name) for name in sorted(names)}
     return found | {"python": sys.version}
 
@@ -49,11 +51,9 @@ def make_notebook(
     """
     written = [nbformat.v4.new_code_cell(preamble, id="preamble")]
     for number, cell in enumerate(cells):
-        # 别的标签不改变输出，不进缓存的键
-        metadata = {} if cell.runs else {"tags": ["skip-execution"]}
-        written.append(
-            nbformat.v4.new_code_cell(cell.code, id=f"cell-{number}", metadata=metadata)
-        )
+        if not cell.runs:
+            continue
+        written.append(nbformat.v4.new_code_cell(cell.code, id=f"cell-{number}"))
         if cell.claims:
             values = ", ".join(f"{name!r}: float({e})" for name, e in cell.claims)
             written.append(
@@ -183,10 +183,14 @@ def _output_faults(cell: Cell, outputs: Sequence[dict[str, Any]]) -> Iterator[Fa
 
 def _claim_faults(cell: Cell, run: Run | None) -> Iterator[Fault]:
     for output in run.outputs if run else []:
+        reason = ""
         if output["output_type"] == "error":
+            reason = _reason(output)
+        elif output.get("name") == "stderr":
+            reason = output["text"].strip().splitlines()[-1]
+        if reason:
             yield Fault(
-                cell.line,
-                f"块头 claims 里的表达式出错，请改正：{_reason(output)}",
+                cell.line, f"块头 claims 里的表达式出错或有警告，请改正：{reason}"
             )
 
 
@@ -198,8 +202,9 @@ def read_measures(runs: Mapping[str, Run]) -> dict[str, float]:
     """
     measures: dict[str, float] = {}
     for name, run in runs.items():
-        if name.startswith("claims-") and run.outputs:
-            measures |= json.loads(run.outputs[0].get("text", "{}"))
+        for output in run.outputs if name.startswith("claims-") else []:
+            if output.get("name") == "stdout":
+                measures |= json.loads(output["text"].splitlines()[-1])
     return measures
 
 

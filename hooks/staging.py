@@ -1,7 +1,9 @@
 """网站整个建好了才换上：中途停下，旧的原样留着。"""
 
 import contextlib
+import errno
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -19,7 +21,12 @@ class Staging:
         self.target = target
         self.folder = target.with_name(f".{target.name}-{os.getpid()}")
         for leftover in target.parent.glob(f".{target.name}-*"):
-            if psutil.pid_exists(int(leftover.name.rpartition("-")[2])):
+            owner = re.fullmatch(
+                rf"\.{re.escape(target.name)}-(?:old-)?(\d+)", leftover.name
+            )
+            if owner is None:
+                continue  # 不是构建的
+            if int(owner[1]) != os.getpid() and psutil.pid_exists(int(owner[1])):
                 continue  # 别的进程正在用
             # 被杀掉的构建留下的；它若刚挪开旧网站，就放回去
             if leftover.match(f".{target.name}-old-*") and not target.exists():
@@ -35,8 +42,8 @@ class Staging:
                 self.target.rename(old)
             try:
                 self.folder.rename(self.target)
-            except OSError:
-                if not self.target.exists():
+            except OSError as error:
+                if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
                     raise
                 # 另一个构建抢先换上了它的网站，再换一次
             shutil.rmtree(old, ignore_errors=True)

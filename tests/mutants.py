@@ -53,6 +53,8 @@ def try_mutant(claim: Claim, mutant: tuple[str, str, str]) -> tuple[bool, str]:
 def main(names: list[str]) -> int:
     """试各条主张，逐条打印；给出没有变红的处数。"""
     chosen = [claim for claim in CLAIMS.values() if not names or claim.id in names]
+    if unknown := set(names) - set(CLAIMS):
+        raise SystemExit(f"没有名为 {'、'.join(sorted(unknown))} 的主张")
     pairs = [(claim, mutant) for claim in chosen for mutant in claim.mutants]
     missed, caught = 0, set()
     fork = multiprocessing.get_context("fork")

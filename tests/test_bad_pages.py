@@ -27,7 +27,7 @@ FAULTS = {
     "never_ends": (
         "# 页\n\n```python\n1\n```\n\n```python\n# 不会结束\nwhile True: pass\n```\n",
         8,
-        "超过时限 4 秒",
+        "超过时限 12 秒",
     ),
     "dies": ("# 页\n\n```python\nimport os; os._exit(1)\n```\n", 4, "内核死了"),
     "no_error": (
@@ -164,7 +164,7 @@ def test_each_fault_is_one_line_that_names_page_and_line(small_site: SmallSite) 
     small_site.write({"tests/claims/unmeasured.toml": unmeasured})
     small_site.write({"docs/evidence.md": '# 证据\n\n<a id="two"></a>\n'})
     small_site.write({f"docs/{page}.md": text for page, (text, *_) in FAULTS.items()})
-    status, output = small_site.build(CELL_TIMEOUT="4")
+    status, output = small_site.build(CELL_TIMEOUT="12")
     assert status != 0
     assert "Traceback" not in output
     lines = [line for line in output.splitlines() if "docs/" in line and ".md:" in line]

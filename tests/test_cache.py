@@ -32,6 +32,15 @@ def test_an_entry_of_another_form_is_no_entry(tmp_path: Path, text: str) -> None
     assert Cache(tmp_path).load("a.md", "甲") is None
 
 
+def test_an_entry_with_the_right_key_but_another_form(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.save("a.md", "甲", RUNS)
+    (entry,) = tmp_path.iterdir()
+    text = entry.read_text(encoding="utf-8").replace('"runs"', '"content"')
+    entry.write_text(text, encoding="utf-8")
+    assert cache.load("a.md", "甲") is None
+
+
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     cache = Cache(tmp_path / "file")
@@ -43,7 +52,8 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_leftovers_of_the_dead_are_removed(tmp_path: Path) -> None:
     dead = tmp_path / "a.md.json.999999999-1.partial"
     alive = tmp_path / "a.md.json.1-1.partial"
-    for path in (dead, alive):
+    other = tmp_path / "别人的.partial"
+    for path in (dead, alive, other):
         path.write_text("")
     Cache(tmp_path)
-    assert list(tmp_path.iterdir()) == [alive]
+    assert set(tmp_path.iterdir()) == {alive, other}

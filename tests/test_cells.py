@@ -1,4 +1,4 @@
-"""代码块：切开、展开、对行号、画输出。"""
+"""代码块：切开、展开、对行号。"""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hooks.cells import Source, read_cells
+from hooks.cells import Source, number_fences, read_cells
 from hooks.faults import Fault
 
 
@@ -72,7 +72,15 @@ def test_other_languages_are_not_run(source: Source, language: str) -> None:
         ('```python claims=["y"]\n1\n```\n', ["1: claims 应写成"]),
         (
             '```python\n--8<-- "b.py"\n```\n\n```py\n1\n```\n\n```python x=1\n1\n```\n',
-            ["2: 引用的文件 b.py 不存在", "5: 这一块不会运行"],
+            ["2: 引用的文件 b.py 不存在", "5: 这一块不会运行", "9: 块头的 x 不是"],
+        ),
+        ('```python tags="x"\n1\n```\n', ["1: tags 应写成"]),
+        ("```python tags=[1]\n1\n```\n", ["1: 1 不是已知的标签"]),
+        ('```python caption=5 alt="线"\n1\n```\n', ["1: caption 应写成"]),
+        ("甲\n--8<-- 'a.svg'\n", ["2: 引用应写成"]),
+        (
+            '```python\n--8<-- "a.py:f" \n```\n',
+            ["2: 引用应写成"],
         ),
     ],
 )
@@ -114,3 +122,10 @@ def test_line_numbers_point_at_the_same_text(blocks: list[list[str]]) -> None:
     text = page.splitlines()
     for cell in cells:
         assert [text[n - 1] for n in cell.lines] == cell.code.splitlines()
+
+
+def test_only_the_blocks_that_run_are_numbered() -> None:
+    page = "````markdown\n```python\n1\n```\n````\n\n```python tags=[]\n2\n```"
+    numbered = number_fences(page)
+    assert numbered.count("cell=") == 1
+    assert numbered.endswith('```python cell="0"\n2\n```')

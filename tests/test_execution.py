@@ -5,6 +5,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from hooks import execution
+from hooks.faults import SetupError
 
 
 def test_a_kernel_that_did_not_start_is_started_again() -> None:
@@ -61,3 +62,19 @@ def test_other_errors_are_not_hidden() -> None:
 
     with pytest.raises(RuntimeError, match="流水线自己的错"):
         execution.run(notebook)
+
+
+def test_a_kernel_that_died_before_the_first_cell_is_started_again() -> None:
+    def notebook() -> str:
+        raise DeadKernelError("x")
+
+    with pytest.raises(execution.NoKernel):
+        execution.run(notebook)
+
+
+def test_a_time_limit_that_is_no_number_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CELL_TIMEOUT", "1m")
+    with pytest.raises(SetupError, match="CELL_TIMEOUT 应是秒数，如 60，现在是 '1m'"):
+        execution.time_limit()

@@ -68,6 +68,7 @@ def test_images_want_a_text_outside_code() -> None:
         ("---\na: 1\nb: [1\n---\n# 页\n", [3]),
         ("---\na: 1\n b: 2\n---\n# 页\n", [3]),
         ("---\n只有字\n---\n# 页\n", [1]),
+        ("---\ndate: 2026-02-30\n---\n# 页\n", [1]),
     ],
 )
 def test_front_matter_is_yaml(text: str, lines: list[int]) -> None:

@@ -146,3 +146,13 @@ def test_the_last_of_two_publishers_wins(tmp_path: Path) -> None:
         list(pool.map(Staging.publish, staged))
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
     assert (target / "index.html").read_text(encoding="utf-8") in {"0", "1"}
+
+
+def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
+    theirs = tmp_path / ".site-backup"
+    ours = tmp_path / f".site-old-{os.getpid()}"  # 容器里进程编号常常相同
+    for folder in (theirs, ours):
+        folder.mkdir()
+    (tmp_path / "site").mkdir()
+    Staging(tmp_path / "site")
+    assert {path.name for path in tmp_path.iterdir()} == {"site", ".site-backup"}

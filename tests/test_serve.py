@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +43,7 @@ def wait_for(url: str, text: str) -> str:
         try:
             with urllib.request.urlopen(url, timeout=60) as reply:
                 page = reply.read().decode()
-        except urllib.error.URLError:
+        except OSError:
             pass  # 还没有开始听
         if text in page:
             return page
@@ -76,3 +75,18 @@ def test_pages_follow_edits_and_survive_faults(small_site: SmallSite) -> None:
         page.write_text(PAGE, encoding="utf-8")
         mended = wait_for(url, "<code>42</code>")
         assert "本页有错" not in mended
+
+
+def test_edited_hooks_take_effect(small_site: SmallSite) -> None:
+    drawing = small_site.own_hooks() / "drawing.py"
+    small_site.write({"docs/index.md": PAGE, "snippets/a.py": SNIPPET})
+    text = drawing.read_text(encoding="utf-8")
+    assert 'cssclass="highlight"' in text
+    with serving(small_site) as url:
+        wait_for(url, "<code>2</code>")
+        for name in "first-edit", "second-edit":
+            edited = text.replace(
+                'cssclass="highlight"', f'cssclass="highlight {name}"'
+            )
+            drawing.write_text(edited, encoding="utf-8")
+            wait_for(url, name)

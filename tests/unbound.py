@@ -3,8 +3,6 @@
 将来换生成器，要写的就是这样一个接口：谁来运行笔记本，谁来渲染 Markdown。
 """
 
-import itertools
-import re
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +73,7 @@ def render(text: str, blocks: list[cells.Cell], results: dict[str, runs.Run]) ->
             "pymdownx.superfences": {"custom_fences": [fence]},
         },
     )
-    number = itertools.count()
-    mark = re.compile(cells.FENCE.pattern, re.M)
-    return md.convert(mark.sub(lambda _: f'```python cell="{next(number)}"', text))
+    return md.convert(cells.number_fences(text))
 
 
 def build(page: Path, snippets: Path) -> str:
