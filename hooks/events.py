@@ -229,13 +229,7 @@ def _describe_claim(name: str) -> str | None:
 
 @event_priority(-100)
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """加上 KaTeX 的样式与字体；把每页的代码写成笔记本，供 mkdocs-jupyter 运行。"""
-    files.append(
-        File.generated(config, "assets/katex/katex.min.css", content=maths.stylesheet())
-    )
-    for font in maths.fonts():
-        uri = f"assets/katex/fonts/{font.name}"
-        files.append(File.generated(config, uri, abs_src_path=str(font)))
+    """把每页的代码切成格子。"""
     source = _snippet_source(config)
     for file in files.documentation_pages():
         page = file.src_uri
@@ -477,11 +471,13 @@ def _sources(cell: cells.Cell, page: Page) -> str:
 
 @event_priority(100)
 def on_env(env: Any, config: MkDocsConfig, files: Files) -> Any:
-    """此时各页都已渲染，一个文件都还没写：有错就在这里停下。"""
-    del config
-    for file in files.documentation_pages():
-        if file.page is not None:
-            file.page.validate_anchor_links(files=files, log_level=logging.WARNING)
+    """此时各页都已渲染，一个文件都还没写：有错就停下；加上公式的样式与字体。"""
+    pages = [file.page for file in files.documentation_pages() if file.page]
+    for page in pages:
+        page.validate_anchor_links(files=files, log_level=logging.WARNING)
+    content = "".join(page.content or "" for page in pages)
+    for name, data in maths.assets(content).items():
+        files.append(File.generated(config, f"assets/katex/{name}", content=data))
     lines = sorted(build.troubles)
     lines += [fault.at(page) for page, fault in sorted(build.found)]
     for line in lines:

@@ -3,6 +3,7 @@
 import atexit
 import functools
 import html
+import io
 import json
 import os
 import re
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import IO, cast
 from xml.etree.ElementTree import Element
 
+from fontTools.subset import Options, Subsetter, save_font
+from fontTools.ttLib import TTFont
 from markdown import Markdown
 from markdown.extensions import Extension
 from markdown.treeprocessors import Treeprocessor
@@ -63,7 +66,7 @@ def stop() -> None:
 
 @functools.cache
 def render_tex(tex: str, *, display: bool) -> str:
-    r"""把一个公式排成 HTML 与 MathML。
+    r"""把一个公式排成 HTML 与 MathML，外面须有 `.katex`。
 
     Args:
         tex: 公式。
@@ -75,7 +78,7 @@ def render_tex(tex: str, *, display: bool) -> str:
 
     Example:
         >>> render_tex("x^2", display=False)[:20]
-        '<span class="katex">'
+        '<math><msup><mi>x</m'
     """
     request = json.dumps({"tex": tex, "display": display})
     for _ in range(2):  # 进程被杀了，就再启动一次
@@ -135,12 +138,19 @@ class _Typeset(Treeprocessor):
             element.set("class", "arithmatex error")
             element.text = AtomicString(f"{tex}（{error}）")
         else:
+            if display:
+                text = f'<span class="katex">{text}</span>'
+                text = f'<span class="katex-display">{text}</span>'
+            else:
+                element.set("class", "arithmatex katex")
             element.text = self.md.htmlStash.store(text)
 
 
 def _prose(element: Element) -> Iterator[str]:
     """正文里的文字，不含代码和公式。"""
-    if element.tag not in {"code", "pre"} and element.get("class") != "arithmatex":
+    if element.tag not in {"code", "pre"} and "arithmatex" not in element.get(
+        "class", ""
+    ):
         if element.text:
             yield element.text
         for child in element:
@@ -165,12 +175,55 @@ class MathsExtension(Extension):
         md.treeprocessors.register(_Typeset(md, self.report), "typeset", 15)
 
 
-def stylesheet() -> str:
-    """KaTeX 的样式表，只留 woff2 字体：每个浏览器都认得它。"""
+def assets(content: str) -> dict[str, str | bytes]:
+    """公式要的文件：样式表、字体、许可证；样式与字体只留 `content` 用到的。
+
+    Args:
+        content: 全部页面的正文，HTML。
+
+    Returns:
+        文件名到内容，放在同一个文件夹里。
+    """
     css = (_katex() / "katex.min.css").read_text(encoding="utf-8")
-    return re.sub(r',url\([^)]*\.(?:woff|ttf)\) format\("[^"]*"\)', "", css)
+    css += (HERE / "katex.css").read_text(encoding="utf-8")
+    css = re.sub(r"/\*.*?\*/", "", css, flags=re.S)
+    rules = re.findall(r"\s*([^{}]+?)\s*({[^{}]*})", css)
+    classes = set(" ".join(re.findall(r'class="([^"]*)"', content)).split())
+    kept = "".join(s + body for s, body in rules if _is_used(s, classes))
+    files: dict[str, str | bytes] = {}
+    for face in re.findall(r"@font-face{[^{}]*}", css):
+        if face.split("font-family:")[1].split(";")[0] in kept:
+            name = re.findall(r"[\w-]+\.woff2", face)[0]
+            kept += re.sub(r"src:[^}]*", f'src:url({name}) format("woff2")', face)
+            font = _katex() / "fonts" / name
+            files[name] = _subset(font, _characters(font) & set(content))
+    licence = _katex().parent / "LICENSE"
+    return files | {"katex.min.css": kept, "LICENSE": licence.read_bytes()}
 
 
-def fonts() -> list[Path]:
-    """样式表用到的字体文件。"""
-    return sorted((_katex() / "fonts").glob("*.woff2"))
+def _is_used(selectors: str, classes: set[str]) -> bool:
+    """有没有一个选择器要的类都在 `classes` 里。"""
+    return not selectors.startswith("@") and any(
+        set(re.findall(r"(?<!:not\()\.([\w-]+)", selector)) <= classes
+        for selector in selectors.split(",")
+    )
+
+
+@functools.cache
+def _characters(path: Path) -> frozenset[str]:
+    """字体有的字。"""
+    with TTFont(path) as font:
+        return frozenset(map(chr, font.getBestCmap()))
+
+
+@functools.cache
+def _subset(path: Path, characters: frozenset[str]) -> bytes:
+    """只留下 `characters` 的字体；名字是保留的，改过就不能再用，版权与许可还在。"""
+    options = Options(flavor="woff2", name_IDs=[0, 13, 14])
+    subsetter = Subsetter(options)
+    subsetter.populate(unicodes=map(ord, characters))
+    font = TTFont(path, recalcTimestamp=False)
+    subsetter.subset(font)
+    stream = io.BytesIO()
+    save_font(font, stream, options)
+    return stream.getvalue()

@@ -23,14 +23,13 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     return config
 
 
-def on_files(files: Files, config: MkDocsConfig) -> Files:
+def on_env(env: Any, config: MkDocsConfig, files: Files) -> Any:
     """加上 KaTeX 的样式与字体。"""
-    css = "assets/katex/katex.min.css"
-    files.append(File.generated(config, css, content=maths.stylesheet()))
-    for font in maths.fonts():
-        uri = f"assets/katex/fonts/{font.name}"
-        files.append(File.generated(config, uri, abs_src_path=str(font)))
-    return files
+    pages = [file.page for file in files.documentation_pages() if file.page]
+    content = "".join(page.content or "" for page in pages)
+    for name, data in maths.assets(content).items():
+        files.append(File.generated(config, f"assets/katex/{name}", content=data))
+    return env
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

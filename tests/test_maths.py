@@ -1,12 +1,13 @@
 """公式：排好，或说清错在哪里。"""
 
+import io
 import re
-from pathlib import Path
 
 import pytest
+from fontTools.ttLib import TTFont
 from markdown import Markdown
 
-from hooks.maths import MathsExtension, TexError, fonts, render_tex, stylesheet
+from hooks.maths import MathsExtension, TexError, _subset, assets, render_tex
 
 
 def convert(text: str) -> tuple[str, list[tuple[str, str]]]:
@@ -22,8 +23,8 @@ def convert(text: str) -> tuple[str, list[tuple[str, str]]]:
 def test_inline_and_display() -> None:
     html, found = convert("甲 $a < b$ 乙\n\n$$\n\\frac{1}{2} \\& \\text{中}\n$$\n")
     assert found == []
-    assert html.count('class="katex"') == 2
-    assert html.count("katex-display") == 1
+    assert html.count('<span class="arithmatex katex"') == 1
+    assert html.count('<span class="katex-display"><span class="katex">') == 1
     assert "<mo>&lt;</mo>" in html
     assert "frac{" not in html, "页面上不留 TeX 原文"
 
@@ -54,7 +55,74 @@ def test_dollars_meant_as_such_are_fine(text: str) -> None:
     assert convert(text)[1] == []
 
 
-def test_stylesheet_names_exactly_the_fonts_that_are_shipped() -> None:
-    named = set(re.findall(r"url\(fonts/([^)]+)\)", stylesheet()))
-    assert named == {path.name for path in fonts()}
-    assert all(Path(name).suffix == ".woff2" for name in named)
+@pytest.mark.parametrize(
+    ("tex", "mathml", "shown"),
+    [
+        ("n", "<mi>n</mi>", '<span class="mathnormal">n</span>'),
+        (r"\mathrm{He}", "<mi>He</mi>", '<span class="mathrm">He</span>'),
+        ("1=2", "<mn>1</mn><mo>=</mo><mn>2</mn>", None),
+    ],
+)
+def test_formulas_have_no_element_to_spare(
+    tex: str, mathml: str, shown: str | None
+) -> None:
+    html = render_tex(tex, display=False)
+    math, _, rest = html.partition("</math>")
+    assert math == f"<math>{mathml}"
+    if shown:
+        assert rest == f'<span class="katex-base" aria-hidden="true">{shown}</span>'
+    assert "mspace" not in rest
+
+
+def test_scripts_take_one_element_each() -> None:
+    rest = render_tex("x_i^2", display=False).partition("</math>")[2]
+    styles = dict(re.findall(r'style="top:([-\d.]+)em;[^>]*>(.)<', rest))
+    assert list(styles.values()) == ["i", "2"]
+    below, above = map(float, styles)
+    assert above < 0 < below
+    assert rest.count("<span") == 5
+
+
+def test_stacks_are_shown_by_the_stylesheet() -> None:
+    html = convert("$\\frac{1}{\\sqrt{x}}$")[0]
+    assert "pstrut" not in html
+    assert "vlist-" not in html
+    assert "inline-grid" in str(assets(html)["katex.min.css"])
+
+
+def test_fonts_hold_what_the_pages_use_and_no_more() -> None:
+    html = convert("$x + \\mathbb{E}$")[0]
+    files = assets(html)
+    assert set(files) - {"LICENSE", "katex.min.css"} == {
+        f"KaTeX_{name}.woff2"
+        for name in (
+            "AMS-Regular",
+            "Main-Bold",
+            "Main-BoldItalic",
+            "Main-Italic",
+            "Main-Regular",
+            "Math-BoldItalic",
+            "Math-Italic",
+        )
+    }
+    css = str(files["katex.min.css"])
+    named = re.findall(r"url\(([^)]+)\)", css)
+    assert {*named, "LICENSE", "katex.min.css"} == set(files)
+    data = files["KaTeX_Math-Italic.woff2"]
+    assert isinstance(data, bytes)
+    font = TTFont(io.BytesIO(data))
+    assert {ord("x"), ord("E")} <= set(font.getBestCmap()) <= set(map(ord, html))
+    assert font["name"].getDebugName(1) is None, "改过的字体不能用保留的名字"
+    assert "SIL Open Font License" in font["name"].getDebugName(13)
+    assert b"MIT License" in files["LICENSE"]
+
+
+def test_fonts_are_the_same_bytes_every_time() -> None:
+    html = convert("$x$")[0]
+    first = assets(html)
+    _subset.cache_clear()
+    assert assets(html) == first
+
+
+def test_no_formula_no_font() -> None:
+    assert set(assets("<p>甲</p>")) == {"LICENSE", "katex.min.css"}
