@@ -10,11 +10,23 @@ from pygments import highlight
 from pygments.filter import Filter
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
-from pygments.token import Name, Operator, Punctuation, Text, Whitespace
+from pygments.token import (
+    Keyword,
+    Name,
+    Operator,
+    Punctuation,
+    String,
+    Text,
+    Whitespace,
+)
 
 from hooks.cells import Cell
 from hooks.figure import tidy_svg
 from hooks.runs import ANSI
+
+PLAIN = {Name, Operator, Punctuation, Text, Whitespace}
+PLAIN |= {Keyword.Constant, Name.Function.Magic, Name.Variable.Magic, String.Affix}
+QUOTED = {String.Single, String.Interpol}
 
 
 def shorten_docstrings(code: str) -> str:
@@ -42,16 +54,19 @@ def shorten_docstrings(code: str) -> str:
     return "\n".join(line for line in lines if line != "\0")
 
 
-class _Plain(Filter):
-    """普通的名字和标点不上色：页面上的元素少一半。"""
+class Sparing(Filter):
+    """颜色与正文相同的不着色，颜色相同的合并：页面上的元素少一半。"""
 
     def filter(
         self, lexer: Any, stream: Iterable[tuple[Any, str]]
     ) -> Iterator[tuple[Any, str]]:
+        """逐个给出换过类别的词。"""
         del lexer
-        plain = {Name, Operator, Punctuation, Text, Whitespace}
         for token, value in stream:
-            yield Text if token in plain else token, value
+            if token in PLAIN:
+                yield Text, value
+            else:
+                yield String.Double if token in QUOTED else token, value
 
 
 def render_code(cell: Cell) -> str:
@@ -61,8 +76,9 @@ def render_code(cell: Cell) -> str:
         cell: 代码块。
     """
     code = re.sub(r"\n{3,}", "\n\n", shorten_docstrings(cell.code))
-    formatter = HtmlFormatter(cssclass="highlight", wrapcode=True)
-    return str(highlight(code, PythonLexer(filters=[_Plain()]), formatter))
+    lexer = PythonLexer(filters=[Sparing()])
+    text = highlight(code, lexer, HtmlFormatter(nowrap=True))
+    return f'<div class="highlight"><pre><code>{text}</code></pre></div>'
 
 
 def render_outputs(cell: Cell, outputs: Sequence[dict[str, Any]], prefix: str) -> str:

@@ -175,6 +175,11 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
             "format": format_cell,
         }
     ]
+    # API 参考里的代码由 mkdocstrings 画，着色与页面上的一样省
+    config.mdx_configs.setdefault("pymdownx.highlight", {})["extend_pygments_lang"] = [
+        {"name": name, "lang": name, "options": {"filters": [drawing.Sparing()]}}
+        for name in ("python", "pycon")
+    ]
     extensions: list[Any] = config.markdown_extensions
     extensions += [
         maths.MathsExtension(_report),

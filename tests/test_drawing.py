@@ -1,5 +1,6 @@
 """画出代码块和它的输出。"""
 
+import re
 from typing import Any
 
 import pytest
@@ -64,7 +65,15 @@ def test_outputs_are_drawn(output: dict[str, Any], expected: str) -> None:
 
 def test_code_is_coloured_sparingly() -> None:
     html = render_code(Cell("def f(x):\n    return x + 1\n\n\n\n\nf(1)", (1,)))
-    assert html.startswith('<div class="highlight"><pre><span></span><code>')
+    assert html.startswith('<div class="highlight"><pre><code><span class="k">def')
     assert '<span class="k">return</span> x + <span class="mi">1</span>' in html
     assert "\n\nf(" in html
     assert "\n\n\n" not in html
+
+
+def test_a_string_is_one_element() -> None:
+    html = render_code(Cell("f'甲 {x:.2f} 乙', None", (1,)))
+    assert re.findall("<span.*?</span>", html) == [
+        '<span class="s2">\'甲 {</span>',
+        '<span class="s2">:.2f} 乙\'</span>',
+    ]
