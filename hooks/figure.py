@@ -17,6 +17,7 @@ COLOURS = {
     "#9467bd": "var(--fig-5)",
     "#8c564b": "var(--fig-6)",
 }
+MARKER = {"markerUnits": "userSpaceOnUse", "overflow": "visible"}
 INHERITED = {  # 写在根元素上，各处不再重复
     "stroke-linejoin": "round",
     "stroke-linecap": "butt",
@@ -39,7 +40,6 @@ def tidy_svg(svg: str, prefix: str, alt: str) -> str:
         `<svg>` 元素。
     """
     ElementTree.register_namespace("", SVG[1:-1])
-    ElementTree.register_namespace("xlink", XLINK[1:-1])
     root = ElementTree.fromstring(svg)
     ids = {old: f"{prefix}-{n}" for n, old in enumerate(_references(root))}
     for element in list(root.iter()):
@@ -47,6 +47,8 @@ def tidy_svg(svg: str, prefix: str, alt: str) -> str:
         _tidy_attributes(element, ids)
     for element in list(root.iter()):
         element[:] = [kept for child in element for kept in _unwrap(child)]
+    _join(root)
+    _join_markers(root, prefix)
     width = float(root.attrib["viewBox"].split()[2])
     root.attrib.pop("version")
     root.attrib.pop("height")
@@ -77,6 +79,71 @@ def _unwrap(element: ElementTree.Element) -> list[ElementTree.Element]:
     if element.tag == f"{SVG}g" and not element.attrib:
         return [kept for child in element for kept in _unwrap(child)]
     return [element]
+
+
+def _join(root: ElementTree.Element) -> None:
+    """合并相邻而裁剪相同的 `<g>`，和逐字的 `<tspan>`。"""
+    for parent in list(root.iter()):
+        kept: list[ElementTree.Element] = []
+        for child in parent:
+            last = kept[-1] if kept else ElementTree.Element("")
+            same = _look(child) == _look(last) and child.tag == last.tag
+            if same and child.tag == f"{SVG}tspan":
+                last.attrib["x"] += f" {child.attrib['x']}"
+                last.text = f"{last.text}{child.text}"
+            elif same and child.tag == f"{SVG}g" and set(child.attrib) == {"clip-path"}:
+                last.extend(child)
+            else:
+                kept.append(child)
+        parent[:] = kept
+
+
+def _look(element: ElementTree.Element) -> dict[str, str]:
+    """除了位置以外的属性。"""
+    place = {"x", "y"} if element.tag == f"{SVG}use" else {"x"}
+    return {k: v for k, v in element.attrib.items() if k not in place}
+
+
+def _join_markers(root: ElementTree.Element, prefix: str) -> None:
+    """把逐点引用的标记换成 `<marker>`：样子相同的点连成一条看不见的折线。"""
+    shapes = {s.get("id"): s for s in root.iterfind(f".//{SVG}defs/{SVG}path")}
+    markers: dict[tuple[tuple[str, str], ...], str] = {}
+    for parent in list(root.iter()):
+        kept: list[ElementTree.Element] = []
+        line = None
+        for child in parent:
+            if child.tag == f"{SVG}use":
+                look = _look(child)
+                shape = shapes[look.pop(f"{XLINK}href")[1:]]
+                look |= {k: v for k, v in shape.items() if k != "id"}
+                key = tuple(sorted(look.items()))
+                if key not in markers:
+                    markers[key] = name = f"{prefix}-m{len(markers)}"
+                    marker = ElementTree.Element(f"{SVG}marker", {"id": name} | MARKER)
+                    ElementTree.SubElement(marker, f"{SVG}path", look)
+                    kept.append(marker)
+                if line is None or line.get("marker-mid") != f"url(#{markers[key]})":
+                    attributes = {"fill": "none", "marker-mid": f"url(#{markers[key]})"}
+                    line = ElementTree.Element(
+                        f"{SVG}path", {"d": "M0 0 "} | attributes
+                    )
+                    kept.append(line)
+                line.attrib["d"] += f"{child.attrib['x']} {child.attrib['y']} "
+            elif child.tag != f"{SVG}defs" or child.find(f"{SVG}path") is None:
+                line = line if _is_beside_ticks(child) else None
+                kept.append(child)
+        parent[:] = kept
+    for path in root.iterfind(f".//{SVG}path[@marker-mid]"):
+        path.attrib["d"] += "0 0"  # 首尾两点不画
+
+
+def _is_beside_ticks(element: ElementTree.Element) -> bool:
+    """刻度之间的文字和网格线，与刻度互不遮挡。"""
+    return (
+        element.tag == f"{SVG}text"
+        or element.get("stroke") == COLOURS["#b0b0b0"]
+        or (element.tag == f"{SVG}g" and all(e.tag == f"{SVG}text" for e in element))
+    )
 
 
 def _tidy_attributes(element: ElementTree.Element, ids: dict[str, str]) -> None:

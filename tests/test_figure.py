@@ -63,11 +63,33 @@ def test_figure_follows_the_theme_and_is_small() -> None:
 def test_ids_are_prefixed_and_every_reference_is_met() -> None:
     first, second = tidy_svg(draw(), "f0", "甲"), tidy_svg(draw(), "f1", "甲")
     ids = set(re.findall(r'\bid="([^"]+)"', first))
-    assert ids == set(re.findall(r'(?:href="|url\()#([^")]+)', first))
+    assert ids == set(re.findall(r"url\(#([^)]+)", first))
     assert all(i.startswith("f0-") for i in ids)
     assert second == first.replace("f0-", "f1-")
-    # 不带前缀的 href 会让 Material 的脚本出错
-    assert re.search(r'(?<!xlink:)href="', first) is None
+    assert "href" not in first, "<use href> 会让 Material 的脚本出错"
+
+
+@pytest.mark.usefixtures("styled")
+def test_points_that_look_alike_are_one_path() -> None:
+    figure = Figure()
+    axes = figure.subplots()
+    axes.plot(range(50), range(50), "o", markersize=4)
+    axes.scatter([1, 2, 3], [3, 1, 2], c=["C1", "C2", "C2"], alpha=0.5)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg")
+    root = ElementTree.fromstring(tidy_svg(buffer.getvalue(), "f0", "甲"))
+    svg = "{http://www.w3.org/2000/svg}"
+    shapes = {
+        str(m.get("id")): m[0].attrib["fill"]
+        for m in root.iter(f"{svg}marker")
+        if "fill" in m[0].attrib
+    }
+    points = {
+        shapes[name]: (len(line.attrib["d"].split()) - 5) // 2 + 1
+        for line in root.iterfind(f".//{svg}path[@marker-mid]")
+        if (name := line.attrib["marker-mid"][5:-1]) in shapes
+    }
+    assert points == {"var(--fig-1)": 50, "var(--fig-2)": 1, "var(--fig-3)": 2}
 
 
 @pytest.mark.usefixtures("styled")
