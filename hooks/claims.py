@@ -204,9 +204,10 @@ def tabulate(
             claim.describe(),
             claim.show(measures.get(claim.id)),
             basis,
+            '<span data-search-exclude="true">'
             f"[原句]({page}#claim-{claim.id}) "
             f"[函数](reference.md#{module}.{claim.function}) "
-            f"[测试](#test) `{claim.id}`",
+            f"[测试](#test) `{claim.id}`</span>",
         ]
         yield f"| {' | '.join(cells)} |"
 

@@ -55,6 +55,7 @@ def tidy_svg(svg: str, prefix: str, alt: str) -> str:
     root.attrib |= INHERITED | {
         "role": "img",
         "aria-label": alt,
+        "data-search-exclude": "true",
         "width": f"{width * SCALE:.0f}",
     }
     text = ElementTree.tostring(root, encoding="unicode")

