@@ -38,13 +38,12 @@ if vars(hooks).setdefault("stamp", _stamp) != _stamp:
     vars(hooks)["stamp"] = _stamp
 
 import click
-import jieba
 import mkdocs_jupyter.config
 from markdown import Markdown
 from mkdocs.config.config_options import Hooks
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort
-from mkdocs.plugins import event_priority
+from mkdocs.plugins import CombinedEvent, event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
@@ -59,6 +58,7 @@ from hooks import (
     faults,
     maths,
     runs,
+    search,
     timings,
     typography,
 )
@@ -137,7 +137,7 @@ def on_build_error(error: Exception, **_: Any) -> None:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """备好 Markdown 扩展、mkdocs-jupyter 和搜索的词典。"""
+    """备好 Markdown 扩展和 mkdocs-jupyter。"""
     global build
     root = Path(config.config_file_path).parent
     registry, errors = claims.read_claims(root / "tests" / "claims")
@@ -186,9 +186,6 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         claims.ClaimMarks(_describe_claim, _report),
         typography.ChineseNewlines(),
     ]
-    jieba.setLogLevel(logging.WARNING)
-    for term in _terms(Path(config.docs_dir, "glossary.md")):
-        jieba.add_word(term)
     return config
 
 
@@ -201,18 +198,6 @@ def _commit_date(root: Path) -> str:
         ).stdout.strip()
     except OSError:  # 没有 git
         return ""
-
-
-def _terms(glossary: Path) -> list[str]:
-    """术语表里每张表第一列的中文词；以别的词结尾的不要，否则搜「网络」找不到「残差网络」。"""
-    # 不是 UTF-8 的话，on_files 会报错
-    text = glossary.read_text("utf-8", "replace") if glossary.is_file() else ""
-    terms = re.findall(r"^\|\s*([\u4e00-\u9fff]+)\s*\|", text, re.M)
-    return [
-        term
-        for term in terms
-        if not any(term != other and term.endswith(other) for other in terms)
-    ]
 
 
 def _report(text: str, message: str) -> None:
@@ -446,7 +431,8 @@ def format_cell(
     code = drawing.render_code(cell)
     if "hide-input" in cell.tags:
         summary = "作图代码" if cell.caption else "准备代码"
-        code = f"<details><summary>{summary}</summary>{code}</details>"
+        summary = f'<summary data-search-exclude="true">{summary}</summary>'
+        code = f"<details>{summary}{code}</details>"
     parts = [code, _sources(cell, build.page)]
     if cell.runs:
         run = build.runs.get(page, {}).get(f"cell-{number}")
@@ -492,12 +478,24 @@ def on_env(env: Any, config: MkDocsConfig, files: Files) -> Any:
     return env
 
 
+@event_priority(-50)
+def _index(config: MkDocsConfig) -> None:
+    """Material 的插件写好了搜索的索引，重写一遍。"""
+    path = Path(config.site_dir, "search", "search_index.json")
+    glossary = build.sources.get("glossary.md", "")
+    text = search.rewrite_index(path.read_text(encoding="utf-8"), glossary)
+    path.write_text(text, encoding="utf-8")
+
+
 @event_priority(-100)
-def on_post_build(config: MkDocsConfig) -> None:
+def _publish(config: MkDocsConfig) -> None:
     """换上新网站；严格构建有警告时不换，MkDocs 随后自己停下。"""
     if build.staging and not (config.strict and build.warnings.get_counts()):
         config.site_dir = str(build.staging.target)
         build.staging.publish()
+
+
+on_post_build = CombinedEvent(_index, _publish)
 
 
 def on_shutdown() -> None:

@@ -1,7 +1,6 @@
 """建成的网站：每块代码有输出，公式都排好，链接都通，不向外站要任何东西。"""
 
 import gzip
-import json
 import re
 from collections import Counter
 from functools import cache
@@ -201,11 +200,3 @@ def test_folded_answers_read_without_scripts(site: Path) -> None:
         folded = soup.select("details")
         assert all(d.find("summary", recursive=False) for d in folded)
         assert not soup.select("article noscript, article script")
-
-
-def test_search_index_knows_chinese_words_and_no_formulas(site: Path) -> None:
-    index = json.loads((site / "search" / "search_index.json").read_text("utf-8"))
-    text = "".join(entry["text"] for entry in index["docs"])
-    assert "\u200b感受野\u200b" in text, "术语表的词没有进词典"
-    assert "mathnormal" not in text
-    assert "annotation" not in text

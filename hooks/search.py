@@ -1,0 +1,151 @@
+r"""搜索：中文怎样切成词，索引里收什么。
+
+读者输入的问句，由 Material 的搜索线程用索引里的词去切，每个词按前缀去找。它切的时候看
+不到最后一个词：「梯度消失」只剩「梯度」。所以索引里每个中文词都带着看不见的尾巴，问句里
+就没有哪一段正好是索引里的词，线程不再切，只按分隔符分。分隔符里写着词典，问句于是切得
+和正文一样。
+"""
+
+import json
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import jieba
+
+jieba.setLogLevel(logging.WARNING)
+
+HAN = "[\u4e00-\u9fff]"
+NUMBER = r"\b\d[\d.]*(?!\w)"
+END = "\u200b"  # 词的尾巴
+SKIPPED = "\u2060"  # 单字和数的尾巴：它们不算词，否则标题里的「和」「是」也来争先
+# 问句里常有的虚词，两边都当作空格；长的在前
+FILLERS = (
+    *("为什么", "怎么样", "怎么办", "能不能", "是不是"),
+    *("怎么", "怎样", "什么", "如何", "哪个", "哪些", "是否", "的", "吗", "呢"),
+)
+
+
+def rewrite_index(text: str, glossary: str) -> str:
+    """重写索引：去掉代码，重切中文，给出相配的分隔符。
+
+    Args:
+        text: Material 写的 `search_index.json`。
+        glossary: 术语表的全文。
+    """
+    data = json.loads(text.replace(json.dumps(END)[1:-1], ""))
+    titles = [entry["title"] for entry in data["docs"]]
+    dictionary = make_dictionary(read_terms(glossary), titles)
+    data["config"]["separator"] = make_separator(dictionary)
+    for entry in data["docs"]:
+        if "#" not in entry["location"]:
+            entry.pop("boost", None)  # 页首的权重只管各节：搜页名，总是先见到那一页
+        prose = re.sub(r"<pre>.*?</pre>", "", entry["text"], flags=re.S)
+        entry["text"] = cut(re.sub(r"\s+", " ", prose), dictionary)
+        entry["title"] = cut(entry["title"], dictionary)
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def read_terms(glossary: str) -> list[str]:
+    r"""给出术语表里每张表第一列的中文词。
+
+    Args:
+        glossary: 术语表的全文。
+
+    Example:
+        >>> read_terms("| 规范化、归一化 | normalization |\n| 零 γ | zero |")
+        ['规范化', '归一化']
+    """
+    cells = re.findall(rf"^\|\s*({HAN}+(?:、{HAN}+)*)\s*\|", glossary, re.M)
+    return [term for cell in cells for term in cell.split("、")]
+
+
+def make_dictionary(terms: Iterable[str], titles: Iterable[str]) -> list[str]:
+    """给出词典：短的术语，以及长的术语和各节标题切成的词。
+
+    长的切开，搜「网络」才找得到「卷积神经网络」；短的不切，「感受野」不是「感受」和「野」。
+
+    Args:
+        terms: 术语。
+        titles: 各节的标题。
+    """
+    terms = list(terms)
+    short = {term for term in terms if len(term) <= 3}
+    for term in short:
+        jieba.add_word(term)
+    runs = [run for text in [*terms, *titles] for run in re.findall(f"{HAN}+", text)]
+    words = {word for run in runs for word in jieba.cut(run) if len(word) > 1}
+    inside = {word for word in words for term in short if word in term}
+    return sorted(short | words - inside | set(FILLERS))
+
+
+def make_separator(dictionary: Sequence[str]) -> str:
+    """给出分隔符，正文和问句都用它切。
+
+    Material 给网页标亮时，把分隔符按 `|` 拆开，再去掉环视，所以环视里不写 `|`。
+
+    Args:
+        dictionary: 词典。
+    """
+    return "|".join(
+        [
+            r"&[a-z]+;",
+            f"{HAN}+{SKIPPED}",
+            f"{NUMBER}{SKIPPED}",
+            *FILLERS,
+            r"""[\s\-=/,;:?!()[\]{}<>"'`、。，．；：？！（）「」『』《》“”‘’…—·]+""",
+            r"\.(?!\d)",
+            f"(?<={END})",
+            f"(?<={HAN})(?=[A-Za-z0-9])",
+            f"(?<=[A-Za-z0-9])(?={HAN})",
+            *(f"(?={word})" for word in dictionary),
+            *(f"(?<={word})(?![{END}{SKIPPED}])" for word in dictionary),
+        ]
+    )
+
+
+def cut(text: str, dictionary: Iterable[str]) -> str:
+    r"""把中文切成词，词后加上尾巴；词典里的词，两头都切开。
+
+    Args:
+        text: 文字，可以是 HTML。
+        dictionary: 词典。
+
+    Example:
+        >>> cut("ResNet 的感受野和 3 层", ["感受野"])
+        'ResNet 的感受野\u200b和\u2060 3\u2060 层\u2060'
+    """
+    known = set(dictionary)
+    return re.sub(
+        f"{HAN}+|{NUMBER}",
+        lambda match: "".join(_tails(_words(match[0], known), known)),
+        text,
+    )
+
+
+def _words(run: str, known: set[str]) -> list[str]:
+    """先在词典的词的两头切，余下的交给 jieba。"""
+    edges = {0, len(run)}
+    for word in known:
+        for found in re.finditer(word, run):
+            edges |= set(found.span())
+    pieces = [run[start:end] for start, end in pairwise(sorted(edges))]
+    return [
+        word
+        for piece in pieces
+        for word in ([piece] if piece in known else jieba.cut(piece))
+    ]
+
+
+def _tails(words: Sequence[str], known: set[str]) -> Iterable[str]:
+    """给词加上尾巴；虚词没有尾巴，相连的单字合用一个。"""
+    kinds = [_tail(word, known) for word in words]
+    for word, tail, following in zip(words, kinds, [*kinds[1:], ""], strict=True):
+        yield word if tail == following == SKIPPED else word + tail
+
+
+def _tail(word: str, known: set[str]) -> str:
+    if word in FILLERS:
+        return ""
+    return END if word in known or re.match(HAN * 2, word) else SKIPPED
