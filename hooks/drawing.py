@@ -69,16 +69,24 @@ class Sparing(Filter):
                 yield String.Double if token in QUOTED else token, value
 
 
-def render_code(cell: Cell) -> str:
-    """把一块的代码画成 HTML：文档字符串只留首行，语法着色。
+def render_code(cell: Cell, name: str) -> str:
+    """把一块的代码画成 HTML：文档字符串只留首行，语法着色，可以复制。
 
     Args:
         cell: 代码块。
+        name: 整格的 id，复制的按钮要用。
     """
     code = re.sub(r"\n{3,}", "\n\n", shorten_docstrings(cell.code))
     lexer = PythonLexer(filters=[Sparing()])
-    text = highlight(code, lexer, HtmlFormatter(nowrap=True))
-    return f'<div class="highlight"><pre><code>{text}</code></pre></div>'
+    spans = highlight(code, lexer, HtmlFormatter(nowrap=True))
+    copy = (
+        '<button class="md-code__button" title="复制代码" data-md-type="copy" '
+        f'data-clipboard-target="#{name} code"></button>'
+    )
+    return (
+        f'<div class="highlight"><pre tabindex="0"><code>{spans}</code></pre>'
+        f'<div class="md-code__nav">{copy}</div></div>'
+    )
 
 
 def render_outputs(cell: Cell, outputs: Sequence[dict[str, Any]], prefix: str) -> str:
@@ -116,7 +124,8 @@ def _render_output(cell: Cell, output: dict[str, Any], prefix: str) -> str:
 def _table(text: str) -> str | None:
     """取出 pandas 一类的输出里的表格；别的 HTML 不采用。"""
     if text.lstrip().startswith(("<table", "<div>\n<style scoped>")):
-        return text[text.index("<table") : text.rindex("</table>") + len("</table>")]
+        table = text[text.index("<table") : text.rindex("</table>") + len("</table>")]
+        return table.replace("<table", '<table tabindex="0"', 1)
     return None
 
 

@@ -11,7 +11,6 @@ import html
 import logging
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -59,6 +58,7 @@ from hooks import (
     maths,
     runs,
     search,
+    shell,
     timings,
     typography,
 )
@@ -86,6 +86,8 @@ class Build:
         page: 正在渲染的页面。
         staging: 建网站的临时文件夹；预览时没有。
         warnings: 数 MkDocs 和插件的警告。
+        dates: 页面路径到最近一次提交的日期。
+        policy: 内容安全策略。
     """
 
     cache: Cache = field(default_factory=lambda: Cache(Path(".cache")))
@@ -99,6 +101,8 @@ class Build:
     page: Page | None = None
     staging: Staging | None = None
     warnings: CountHandler = field(default_factory=CountHandler)
+    dates: dict[str, str] = field(default_factory=dict)
+    policy: str = ""
 
 
 build = Build()
@@ -108,6 +112,12 @@ def _serving() -> bool:
     """是不是 `mkdocs serve`：预览时有错也不停。"""
     context = click.get_current_context(silent=True)
     return context is not None and context.info_name == "serve"
+
+
+def _offline(config: MkDocsConfig) -> bool:
+    """建的是不是从磁盘打开的网站。"""
+    offline = config.plugins.get("material/offline")
+    return offline is not None and offline.config.enabled
 
 
 class _LinkFilter(logging.Filter):
@@ -151,7 +161,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         build.staging = Staging(Path(config.site_dir))
         config.site_dir = str(build.staging.folder)
 
-    if date := _commit_date(root):
+    build.dates = shell.last_changes(Path(config.docs_dir))
+    if date := shell.commit_time(root):
         os.environ.setdefault("SOURCE_DATE_EPOCH", date)
     execution.time_limit()  # 写错了，在这里就说
     os.environ |= execution.ENVIRONMENT
@@ -166,6 +177,11 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         "ignore": ["*.md"],  # 不然它把每一页都读几遍
         "mathjax_version": 2,
     }
+
+    if not config.repo_url:
+        config.edit_uri = None  # 没有仓库，就没有「编辑这一页」
+    if _offline(config):
+        config.extra["polyfills"] = [shell.SHIM]  # 插件给的网址在外站
 
     config.mdx_configs.setdefault("pymdownx.superfences", {})["custom_fences"] = [
         {
@@ -185,19 +201,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         maths.MathsExtension(_report),
         claims.ClaimMarks(_describe_claim, _report),
         typography.ChineseNewlines(),
+        typography.FocusableTables(),
     ]
     return config
-
-
-def _commit_date(root: Path) -> str:
-    """最近一次提交的时刻（秒）：网站的日期取它，同一提交隔天再建也一样。"""
-    command = ["git", "log", "-1", "--format=%ct"]
-    try:
-        return subprocess.run(
-            command, cwd=root, capture_output=True, encoding="utf-8", check=False
-        ).stdout.strip()
-    except OSError:  # 没有 git
-        return ""
 
 
 def _report(text: str, message: str) -> None:
@@ -220,6 +226,8 @@ def _describe_claim(name: str) -> str | None:
 @event_priority(-100)
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """把每页的代码切成格子。"""
+    if _offline(config):
+        files.append(File.generated(config, shell.SHIM, content=shell.worker_shim()))
     source = _snippet_source(config)
     for file in files.documentation_pages():
         page = file.src_uri
@@ -357,6 +365,8 @@ def on_pre_page(page: Page, config: MkDocsConfig, files: Files) -> Page:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Any) -> str:
     """填上证据与时间的表；把块头的选项换成格子的序号，superfences 才认得。"""
+    if date := build.dates.get(page.file.src_uri):
+        page.update_date = page.meta["changed"] = date  # 网站地图和页尾各用一个
     markdown = re.sub(r"^<!-- claims: (\w+) -->$", _evidence, markdown, flags=re.M)
     times = functools.partial(_times, Path(config.docs_dir, "assets", "timings.json"))
     markdown = re.sub(r"^<!-- timings: (\w+) -->$", times, markdown, flags=re.M)
@@ -428,7 +438,7 @@ def format_cell(
         # 这一页的代码没有读成，错误已经记下
         return f"<pre><code>{html.escape(source)}</code></pre>"
     cell = build.blocks[page][number]
-    code = drawing.render_code(cell)
+    code = drawing.render_code(cell, f"cell-{number}")
     if "hide-input" in cell.tags:
         summary = "作图代码" if cell.caption else "准备代码"
         summary = f'<summary data-search-exclude="true">{summary}</summary>'
@@ -437,7 +447,7 @@ def format_cell(
     if cell.runs:
         run = build.runs.get(page, {}).get(f"cell-{number}")
         output = drawing.render_outputs(cell, run.outputs if run else [], f"f{number}")
-        parts.append(f'<div class="output no-copy">{output}</div>')
+        parts.append(f'<div class="output">{output}</div>')
     else:
         parts.append('<p class="cell-note">这一段不运行。</p>')
     parts += [
@@ -475,6 +485,10 @@ def on_env(env: Any, config: MkDocsConfig, files: Files) -> Any:
         log.error(line)
     if lines and not _serving():
         raise Abort(f"共 {len(lines)} 处错误，没有发布。")
+    env.trim_blocks = env.lstrip_blocks = True  # 网页里不留模板的空行
+    env.globals |= {"config": config, "offline": _offline(config)}
+    build.policy = shell.security_policy(env, offline=_offline(config))
+    env.globals["content_security_policy"] = build.policy
     return env
 
 
@@ -484,12 +498,17 @@ def _index(config: MkDocsConfig) -> None:
     path = Path(config.site_dir, "search", "search_index.json")
     glossary = build.sources.get("glossary.md", "")
     text = search.rewrite_index(path.read_text(encoding="utf-8"), glossary)
+    if not _offline(config):
+        path.with_name("documents.json").write_text(text, encoding="utf-8")
+        text = search.empty_index(text)  # 正文等到要搜时才取，见 workers/lazy.js
     path.write_text(text, encoding="utf-8")
 
 
 @event_priority(-100)
 def _publish(config: MkDocsConfig) -> None:
-    """换上新网站；严格构建有警告时不换，MkDocs 随后自己停下。"""
+    """写上响应头，换上新网站；严格构建有警告时不换，MkDocs 随后自己停下。"""
+    headers = shell.headers(build.policy)
+    Path(config.site_dir, "_headers").write_text(headers, encoding="utf-8")
     if build.staging and not (config.strict and build.warnings.get_counts()):
         config.site_dir = str(build.staging.target)
         build.staging.publish()

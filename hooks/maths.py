@@ -140,6 +140,8 @@ class _Typeset(Treeprocessor):
         wrapped = html.unescape(element.text or "") if display else element.text or ""
         tex = wrapped[2:-2].strip()
         element.attrib["data-search-exclude"] = "true"
+        if display:
+            element.set("tabindex", "0")  # 窄屏上可以用键盘横向滚动
         try:
             text = render_tex(tex, display=display)
         except TexError as error:
@@ -205,8 +207,8 @@ def assets(content: str) -> dict[str, str | bytes]:
     for face in re.findall(r"@font-face{[^{}]*}", css):
         if face.split("font-family:")[1].split(";")[0] in kept:
             name = re.findall(r"[\w-]+\.woff2", face)[0]
-            kept += re.sub(r"src:[^}]*", f'src:url({name}) format("woff2")', face)
             font = _katex() / "fonts" / name
+            kept += re.sub(r"src:[^}]*", f'src:url({name}) format("woff2")', face)
             files[name] = _subset(font, _characters(font) & set(content))
     licence = _katex().parent / "LICENSE"
     return files | {"katex.min.css": kept, "LICENSE": licence.read_bytes()}
@@ -229,8 +231,8 @@ def _characters(path: Path) -> frozenset[str]:
 
 @functools.cache
 def _subset(path: Path, characters: frozenset[str]) -> bytes:
-    """只留下 `characters` 的字体；名字是保留的，改过就不能再用，版权与许可还在。"""
-    options = Options(flavor="woff2", name_IDs=[0, 13, 14])
+    """只留下 `characters` 的字体，不带微调指令，名字是保留的，改过就不能再用。"""
+    options = Options(flavor="woff2", name_IDs=[0, 13, 14], hinting=False)
     subsetter = Subsetter(options)
     subsetter.populate(unicodes=map(ord, characters))
     font = TTFont(path, recalcTimestamp=False)

@@ -47,6 +47,15 @@ def rewrite_index(text: str, glossary: str) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
+def empty_index(text: str) -> str:
+    """给出没有正文的索引，网页一打开就取的只有它。
+
+    Args:
+        text: 索引。
+    """
+    return json.dumps(json.loads(text) | {"docs": []}, ensure_ascii=False)
+
+
 def read_terms(glossary: str) -> list[str]:
     r"""给出术语表里每张表第一列的中文词。
 

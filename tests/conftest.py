@@ -4,13 +4,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
 import pytest
 import torch
+from playwright.sync_api import Browser
+
+from tests.web import SITE_URL, NoBrowser, open_browser
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
@@ -86,6 +90,7 @@ OTHER_PAGE = """\
 """
 ENVIRONMENT = {
     "NO_MKDOCS_2_WARNING": "1",
+    "SITE_URL": SITE_URL,
     "SOURCE_DATE_EPOCH": "1600000000",  # 测试跑过了半夜，日期也不变
 }
 
@@ -190,3 +195,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     status, output = run(ROOT, *mkdocs_command("build", "--site-dir", str(folder)))
     assert status == 0, output
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser(site: Path) -> Iterator[Browser]:
+    """打开了整个网站的浏览器；CI 里没有浏览器是错误，别处就跳过。"""
+    with ExitStack() as stack:
+        try:
+            window = stack.enter_context(open_browser(site))
+        except NoBrowser as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+        yield window

@@ -48,7 +48,7 @@ def test_docstrings_keep_their_first_line_only() -> None:
                     "text/plain": "1",
                 },
             },
-            "<table><tr></tr></table>",
+            '<table tabindex="0"><tr></tr></table>',
         ),
         (
             {
@@ -64,15 +64,20 @@ def test_outputs_are_drawn(output: dict[str, Any], expected: str) -> None:
 
 
 def test_code_is_coloured_sparingly() -> None:
-    html = render_code(Cell("def f(x):\n    return x + 1\n\n\n\n\nf(1)", (1,)))
-    assert html.startswith('<div class="highlight"><pre><code><span class="k">def')
+    html = render_code(
+        Cell("def f(x):\n    return x + 1\n\n\n\n\nf(1)", (1,)), "cell-0"
+    )
+    assert html.startswith(
+        '<div class="highlight"><pre tabindex="0"><code><span class="k">def'
+    )
+    assert 'data-clipboard-target="#cell-0 code"' in html
     assert '<span class="k">return</span> x + <span class="mi">1</span>' in html
     assert "\n\nf(" in html
     assert "\n\n\n" not in html
 
 
 def test_a_string_is_one_element() -> None:
-    html = render_code(Cell("f'甲 {x:.2f} 乙', None", (1,)))
+    html = render_code(Cell("f'甲 {x:.2f} 乙', None", (1,)), "cell-0")
     assert re.findall("<span.*?</span>", html) == [
         '<span class="s2">\'甲 {</span>',
         '<span class="s2">:.2f} 乙\'</span>',

@@ -59,7 +59,7 @@ def ask(site: Path, queries: list[str]) -> dict[str, Groups]:
 
 
 def index_path(site: Path) -> Path:
-    return site / "search" / "search_index.json"
+    return site / "search" / "documents.json"
 
 
 @functools.cache

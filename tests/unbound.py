@@ -48,9 +48,9 @@ def render(text: str, blocks: list[cells.Cell], results: dict[str, runs.Run]) ->
         del source, language, css, md
         number = int(options["cell"])
         run = results.get(f"cell-{number}", runs.Run(None, []))
-        return drawing.render_code(blocks[number]) + drawing.render_outputs(
-            blocks[number], run.outputs, f"f{number}"
-        )
+        return drawing.render_code(
+            blocks[number], f"cell-{number}"
+        ) + drawing.render_outputs(blocks[number], run.outputs, f"f{number}")
 
     def accept(language: str, inputs: Any, options: Any, *_: Any) -> bool:
         del language

@@ -1,0 +1,96 @@
+"""网页的外壳：内容安全策略、从磁盘打开时的搜索、各页的日期。"""
+
+import base64
+import hashlib
+import re
+import subprocess
+from pathlib import Path
+
+from jinja2 import Environment
+
+NODE_MODULES = Path(__file__).parent / "node_modules"
+SCRIPTS = ["base", "palette", "content"]  # 模板里写在网页中的脚本
+SHIM = "assets/javascripts/iframe-worker.js"
+
+
+def security_policy(env: Environment, *, offline: bool) -> str:
+    """内容安全策略：不许向外站要任何东西，网页里的脚本只许模板写的这几段。
+
+    Args:
+        env: 主题的模板，已设好 `config`。
+        offline: 网站是否从磁盘打开；那时搜索要在 iframe 里运行脚本。
+    """
+    scripts = ["'self'"]
+    if offline:
+        scripts.append("'unsafe-inline'")
+    else:
+        for name in SCRIPTS:
+            text = env.get_template(f"partials/javascripts/{name}.html").render()
+            for script in re.findall(r"<script>(.*?)</script>", text, re.S):
+                digest = hashlib.sha256(script.encode()).digest()
+                scripts.append(f"'sha256-{base64.b64encode(digest).decode()}'")
+    rules = {
+        "default-src": "'none'",
+        "script-src": " ".join(scripts),
+        "style-src": "'self'",
+        "style-src-attr": "'unsafe-inline'",  # KaTeX 用 style 属性定位
+        "img-src": "'self' data:",  # Material 的图标是 data:
+        "font-src": "'self'",
+        "connect-src": "'self'",
+        "worker-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'self'",
+    }
+    return "; ".join(f"{rule} {value}" for rule, value in rules.items())
+
+
+def headers(policy: str) -> str:
+    """静态主机的响应头，`_headers` 的格式；meta 标签里写不了的也在这里。"""
+    return (
+        "/*\n"
+        f"  Content-Security-Policy: {policy}; frame-ancestors 'none'\n"
+        "  Referrer-Policy: strict-origin-when-cross-origin\n"
+        "  X-Content-Type-Options: nosniff\n"
+    )
+
+
+def worker_shim() -> str:
+    """从磁盘打开网页时代替 Worker 的脚本，连同它的许可证。"""
+    package = NODE_MODULES / "iframe-worker"
+    licence = (package / "LICENSE").read_text(encoding="utf-8")
+    script = (package / "shim" / "index.js").read_text(encoding="utf-8")
+    return f"/*\n{licence}*/\n{script}"
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """git 的输出；没有 git 或不是仓库，就是空的。"""
+    command = ["git", "-c", "core.quotePath=off", *arguments]
+    try:
+        return subprocess.run(
+            command, cwd=root, capture_output=True, encoding="utf-8", check=False
+        ).stdout.strip()
+    except OSError:
+        return ""
+
+
+def commit_time(root: Path) -> str:
+    """最近一次提交的时刻，自 1970 年的秒数；不知道则为空。"""
+    return _git(root, "log", "-1", "--format=%ct")
+
+
+def last_changes(docs: Path) -> dict[str, str]:
+    """各文件最近一次提交的日期。
+
+    Args:
+        docs: 页面的文件夹。
+
+    Returns:
+        相对 `docs` 的路径到 `YYYY-MM-DD`；没有提交过的文件不在其中。
+    """
+    log = _git(docs, "log", "--format=%x00%cs", "--name-only", "--relative", "--", ".")
+    dates: dict[str, str] = {}
+    for entry in log.split("\0")[1:]:
+        date, _, paths = entry.partition("\n")
+        for path in paths.split("\n"):
+            dates.setdefault(path, date)
+    return dates

@@ -1,0 +1,291 @@
+"""在真的浏览器里读网站：桌面、手机、深色、不开脚本、打印、搜索、从磁盘打开。"""
+
+import gzip
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.conftest import ROOT, mkdocs_command, run
+from tests.test_docs import STEMS
+from tests.test_search import Query, read_queries
+from tests.test_site import PAGES, resolve
+from tests.web import SITE_URL
+
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 360, "height": 740},
+    "has_touch": True,
+    "is_mobile": True,
+}
+FIRST_LOAD = 150_000
+TEXT_COLOURS = """elements => elements.map(e => {
+  const parse = colour => colour.match(/[\\d.]+/g).map(Number)
+  const opaque = e => {
+    const [r, g, b, a = 1] = parse(getComputedStyle(e).backgroundColor)
+    return a === 1 ? [r, g, b] : opaque(e.parentElement)
+  }
+  const light = rgb => {
+    const [r, g, b] = rgb.map(c => c / 255)
+      .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const style = getComputedStyle(e)
+  const [r, g, b, a = 1] = parse(e instanceof SVGElement ? style.fill : style.color)
+  const back = opaque(e.closest("div, figure, article"))
+  const front = [r, g, b].map((c, i) => a * c + (1 - a) * back[i])
+  const [low, high] = [light(front), light(back)].sort((x, y) => x - y)
+  return [e.textContent, (high + 0.05) / (low + 0.05)]
+})"""
+SCROLLERS = """() => [...document.querySelectorAll("article *")].filter(e => {
+  const style = getComputedStyle(e)
+  return e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0
+    && ["auto", "scroll"].includes(style.overflowX)
+}).map(e => [
+  e.outerHTML.slice(0, 120),
+  e.matches("[tabindex='0']") || !!e.querySelector("[tabindex='0'], a, summary")
+])"""
+
+
+def url(page: str) -> str:
+    """一页的网址。"""
+    return SITE_URL + ("" if page == "index" else f"{page}/")
+
+
+def moved(page: Page) -> float:
+    """版面移动的总量 CLS。"""
+    script = """() => new Promise(resolve => {
+      let total = 0
+      new PerformanceObserver(list => {
+        for (const entry of list.getEntries()) total += entry.value
+      }).observe({type: "layout-shift", buffered: true})
+      setTimeout(() => resolve(total), 300)
+    })"""
+    return float(page.evaluate(script))
+
+
+class Reader:
+    """一个读者：开着一个窗口，记下浏览器报告的错误和发出的请求。"""
+
+    def __init__(self, browser: Browser, **options: Any) -> None:
+        self.context = browser.new_context(**options)
+        self.page = self.context.new_page()
+        self.troubles: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("console", self._listen)
+        self.context.on("request", lambda request: self.requests.append(request.url))
+
+    def _listen(self, message: Any) -> None:
+        if message.type in {"error", "warning"}:
+            self.troubles.append(message.text)
+
+
+@pytest.fixture
+def read(browser: Browser) -> Iterator[Callable[..., Reader]]:
+    """打开一个窗口；用完时没有错误，也没有向外站要过东西。"""
+    readers: list[Reader] = []
+
+    def open_window(**options: Any) -> Reader:
+        readers.append(Reader(browser, **options))
+        return readers[-1]
+
+    yield open_window
+    for reader in readers:
+        reader.context.close()
+        assert reader.troubles == []
+        assert [u for u in reader.requests if not u.startswith(SITE_URL)] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_desktop(read: Callable[..., Reader], page: str) -> None:
+    """版面不动，一行 35 到 45 个字，88 列的代码不必滚动，图上的字看得清。"""
+    reader = read(**DESKTOP)
+    reader.page.goto(url(page))
+    assert moved(reader.page) <= 0.01
+    measure = """() => {
+      const p = document.querySelector("article > p")
+      return p.clientWidth / parseFloat(getComputedStyle(p).fontSize)
+    }"""
+    assert 35 <= reader.page.evaluate(measure) <= 45
+    columns = """() => [...document.querySelectorAll(".cell .highlight pre")]
+      .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"""
+    for code in reader.page.evaluate(columns):
+        assert max(map(len, code.splitlines())) > 88
+    heading = "h => [h.textContent, !!h.querySelector('a.headerlink')]"
+    found = reader.page.eval_on_selector_all(
+        "article :is(h1, h2, h3)", f"headings => headings.map({heading})"
+    )
+    assert [text for text, linked in found if not linked] == []
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_first_load_is_light(
+    read: Callable[..., Reader], site: Path, stem: str
+) -> None:
+    reader = read(**PHONE)
+    reader.page.goto(url(stem), wait_until="networkidle")
+    sizes = {u: transferred(site, u) for u in reader.requests}
+    assert sum(sizes.values()) <= FIRST_LOAD, sizes
+
+
+def transferred(site: Path, address: str) -> int:
+    """静态主机传一个文件要多少字节：文本压缩，字体本来就压缩过。"""
+    data = resolve(site, urlsplit(address).path.removeprefix("/qa")).read_bytes()
+    return min(len(data), len(gzip.compress(data)))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_phone(read: Callable[..., Reader], page: str) -> None:
+    """360 像素宽：整页不横向滚动；放不下的在自己的框里滚动，键盘够得着。"""
+    reader = read(**PHONE)
+    reader.page.goto(url(page))
+    assert moved(reader.page) <= 0.01
+    reader.page.eval_on_selector_all("details", "all => all.map(e => e.open = true)")
+    assert reader.page.evaluate("document.scrollingElement.scrollWidth") == 360
+    scrollers = reader.page.evaluate(SCROLLERS)
+    assert [html for html, reachable in scrollers if not reachable] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("stem", STEMS)
+def test_text_in_figures_and_outputs_is_legible(
+    read: Callable[..., Reader], stem: str, scheme: str
+) -> None:
+    reader = read(**DESKTOP, color_scheme=scheme)
+    reader.page.goto(url(stem))
+    selector = "figure svg text, figcaption, .output pre code, .katex-base"
+    colours = reader.page.eval_on_selector_all(selector, TEXT_COLOURS)
+    assert len(colours) > 20
+    assert [(text, ratio) for text, ratio in colours if ratio < 4.5] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_scripts(read: Callable[..., Reader], page: str) -> None:
+    """不开脚本：正文、公式、图都在，折叠的打得开。"""
+    reader = read(**DESKTOP, java_script_enabled=False)
+    reader.page.goto(url(page))
+    for summary in reader.page.query_selector_all("details:not([open]) > summary"):
+        summary.click()
+    for content in reader.page.locator("article details > summary + *").all():
+        assert content.is_visible()
+    for kind in "pre", ".katex-base", "figure > svg", "table":
+        for element in reader.page.locator(f"article {kind}").all()[:30]:
+            assert element.bounding_box() is not None
+    assert not reader.page.locator(".md-code__button").first.is_visible()
+
+
+def copy(page: Page, cell: str) -> str:
+    """按一格的复制按钮，给出剪贴板里的文字。"""
+    button = page.locator(f"{cell} .md-code__button")
+    button.evaluate("e => e.scrollIntoView({block: 'center'})")  # 不被页首挡住
+    button.click()
+    page.get_by_text("已复制").wait_for()
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+def test_instant_navigation_and_back(read: Callable[..., Reader]) -> None:
+    """点链接、后退都不重新加载；公式、图、复制、明暗照样可用。"""
+    reader = read(**DESKTOP, permissions=["clipboard-read", "clipboard-write"])
+    page = reader.page
+    page.goto(url("index"), wait_until="networkidle")
+    page.evaluate("window.stayed = true")
+    page.get_by_role("link", name="Q4 权重初始化").first.click()
+    page.wait_for_url(url("weight_init"))
+    page.locator("article .katex-base").first.wait_for()
+    assert page.locator("figure > svg").first.is_visible()
+    assert copy(page, "#cell-1").startswith("def constant_init(")
+    page.locator("label[title=切换到深色]").click()
+    assert page.locator("body").get_attribute("data-md-color-scheme") == "slate"
+    page.get_by_role("link", name="下一页").click()
+    page.wait_for_url(url("residual_block"))
+    page.locator("figure.diagram").first.wait_for()
+    page.go_back()
+    page.wait_for_url(url("weight_init"))
+    page.get_by_role("heading", name="一句话回答").wait_for()
+    assert page.locator("body").get_attribute("data-md-color-scheme") == "slate"
+    assert copy(page, "#cell-2").startswith("def mlp(")
+    assert page.evaluate("window.stayed")
+
+
+def test_missing_page(browser: Browser) -> None:
+    page = browser.new_page()
+    response = page.goto(f"{SITE_URL}no/such/page/")
+    assert response is not None
+    assert response.status == 404
+    assert page.get_by_role("heading", name="找不到这一页").is_visible()
+    page.get_by_role("article").get_by_role("link", name="首页").click()
+    page.wait_for_url(SITE_URL)
+    page.close()
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_print(read: Callable[..., Reader], stem: str) -> None:
+    """打印：折叠的都打开，没有导航，图是白底的一套颜色；不开脚本也一样。"""
+    reader = read(**DESKTOP, color_scheme="dark")
+    page = reader.page
+    page.goto(url(stem))
+    page.emulate_media(media="print", color_scheme="dark")
+    for hidden in (
+        ".md-header",
+        ".md-sidebar",
+        ".md-footer",
+        ".headerlink",
+        ".md-code__nav",
+    ):
+        assert not page.locator(hidden).first.is_visible(), hidden
+    for details in page.locator("article details").all():
+        last = details.locator("> *").last
+        assert last.bounding_box() is not None
+    texts = page.eval_on_selector_all(
+        "figure svg text, article p", "all => all.map(e => getComputedStyle(e).color)"
+    )
+    assert {
+        colour
+        for colour in texts
+        if sum(map(float, re.findall(r"[\d.]+", colour)[:3])) > 384
+    } == set()
+
+
+QUERIES = [query for query in read_queries() if query.rank == 1][::12]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.text)
+def test_search_box(read: Callable[..., Reader], query: Query) -> None:
+    """没有输入就不取索引；输入后第一条是该去的那一页，点了就到。"""
+    reader = read(**DESKTOP)
+    page = reader.page
+    page.goto(url("index"), wait_until="networkidle")
+    page.locator("input[name=query]").click()
+    assert not any("documents.json" in u for u in reader.requests)
+    page.keyboard.insert_text(query.text)
+    page.keyboard.press("End")  # 搜索框等的是松开一个键
+    result = page.locator(".md-search-result__link").first
+    result.wait_for()
+    result.click()
+    page.wait_for_url(f"{url(query.page)}**")
+
+
+def test_opened_from_disk(browser: Browser, tmp_path: Path) -> None:
+    """离线的那一份从磁盘打开：公式、链接、搜索都行，不向外站要东西。"""
+    command = mkdocs_command("build", "--strict", "--site-dir", str(tmp_path))
+    status, output = run(ROOT, *command, OFFLINE="true", SITE_URL="")
+    assert status == 0, output
+    reader = Reader(browser, **DESKTOP)
+    page = reader.page
+    page.goto((tmp_path / "index.html").as_uri())
+    page.get_by_role("link", name="Q4 权重初始化").first.click()
+    page.get_by_role("heading", name="一句话回答").wait_for()
+    assert page.evaluate("document.fonts.check('16px KaTeX_Main')")
+    page.locator("input[name=query]").click()
+    page.keyboard.insert_text("感受野")
+    page.keyboard.press("End")
+    page.locator(".md-search-result__link").first.click()
+    page.wait_for_url("**/temporal_conv.html**")
+    assert reader.troubles == []
+    assert {urlsplit(u).scheme for u in reader.requests} <= {"file", "data", "about"}
+    reader.context.close()
