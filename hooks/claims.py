@@ -3,7 +3,7 @@
 import math
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 from markdown.util import AtomicString
 
-from hooks.faults import find_line
+from hooks.cells import Cell
+from hooks.faults import Fault, find_line
 
 ID = r"[a-z][a-z0-9-]*"
 MARK = rf"\[\[({ID})\]\]"
@@ -180,6 +181,42 @@ def _read_claim(name: str, stem: str, given: object) -> Claim:
     except Exception as error:
         raise ClaimError(f"的 expected 或 tolerance 求不出值：{error}") from error
     return claim
+
+
+def check(
+    claims: Mapping[str, Claim],
+    measures: Mapping[str, float],
+    blocks: Mapping[str, Iterable[Cell]],
+) -> Iterator[tuple[str, Fault]]:
+    """逐个给出主张的错误：量出的值与预期不合，没有登记，没有量。
+
+    Args:
+        claims: 登记的主张。
+        measures: 主张的 id 到量出的值；没有运行成的页面没有值，不算错。
+        blocks: 页面路径到它的代码块。
+
+    Yields:
+        页面路径与错误。
+    """
+    measured = set()
+    for page, cells in blocks.items():
+        for cell in cells:
+            for name, _ in cell.claims:
+                measured.add(name)
+                claim, value = claims.get(name), measures.get(name)
+                if claim is None:
+                    message = "没有登记；请改 id，或在 tests/claims 里登记"
+                elif value is None or claim.holds(value):
+                    continue
+                else:
+                    found = f"预期 {claim.describe()}，实测 {format_number(value)}"
+                    where = f"tests/claims/{claim.stem}.toml"
+                    message = f"不成立：{found}；请改代码，或改 {where}"
+                yield page, Fault(cell.line, f"主张 {name} {message}")
+    for claim in claims.values():
+        if claim.id not in measured and (page := f"{claim.stem}.md") in blocks:
+            message = "没有量；请在一块的块头写 claims={…}"
+            yield page, Fault(1, f"登记的主张 {claim.id} {message}")
 
 
 def tabulate(

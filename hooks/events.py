@@ -13,7 +13,6 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -287,7 +286,7 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
         build.measures |= runs.read_measures(found)
         for fault in runs.check_runs(build.blocks[page], found):
             build.found.add((page, fault))
-    build.found |= set(_claim_faults())
+    build.found |= set(claims.check(build.claims, build.measures, build.blocks))
     return nav
 
 
@@ -323,36 +322,6 @@ def _execute(page: str, notebook: str, config: MkDocsConfig, files: Files) -> st
         plugin.on_pre_page(shadow, config=config, files=files)
         shadow.render(config, files)
     return shadow.content or ""
-
-
-def _claim_faults() -> Iterator[tuple[str, faults.Fault]]:
-    """逐个给出主张的错误：量出的值与预期不合，没有登记，没有量。"""
-    for page, blocks in build.blocks.items():
-        for cell in blocks:
-            for name, _ in cell.claims:
-                claim, value = build.claims.get(name), build.measures.get(name)
-                message = ""
-                if claim is None:
-                    message = "没有登记；请改 id，或在 tests/claims 里登记"
-                elif value is not None and not claim.holds(value):
-                    message = (
-                        f"不成立：预期 {claim.describe()}，"
-                        f"实测 {claims.format_number(value)}；"
-                        f"请改代码，或改 tests/claims/{claim.stem}.toml"
-                    )
-                if message:
-                    yield page, faults.Fault(cell.line, f"主张 {name} {message}")
-    measured = {
-        n for blocks in build.blocks.values() for c in blocks for n, _ in c.claims
-    }
-    for claim in build.claims.values():
-        if claim.id not in measured and f"{claim.stem}.md" in build.blocks:
-            yield (
-                f"{claim.stem}.md",
-                faults.Fault(
-                    1, f"登记的主张 {claim.id} 没有量；请在一块的块头写 claims={{…}}"
-                ),
-            )
 
 
 @event_priority(-100)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from markdown import Markdown
 
-from hooks.claims import ClaimMarks, format_number, read_claims, tabulate
+from hooks.cells import Source, read_cells
+from hooks.claims import ClaimMarks, check, format_number, read_claims, tabulate
 
 ENTRY = """\
 [one]
@@ -36,6 +37,26 @@ def test_a_claim_knows_when_it_holds(tmp_path: Path) -> None:
     assert claim.holds(0.4)
     assert not claim.holds(0.5)
     assert not claim.holds(float("nan"))
+
+
+def test_each_broken_promise_is_a_fault(tmp_path: Path) -> None:
+    two, three = ENTRY.replace("one", "two"), ENTRY.replace("one", "three")
+    claims, _ = read_claims(write(tmp_path, stem=ENTRY + two, elsewhere=three))
+    page = '```python claims={"one": "x", "other": "x"}\nx = 1\n```\n'
+    blocks = {"stem.md": read_cells(page, Source([], lambda lines: lines))}
+
+    def faults(**measures: float) -> list[str]:
+        return [fault.at(page) for page, fault in check(claims, measures, blocks)]
+
+    unknown = "docs/stem.md:2: 主张 other 没有登记；请改 id，或在 tests/claims 里登记"
+    unmeasured = "docs/stem.md:1: 登记的主张 two 没有量；请在一块的块头写 claims={…}"
+    assert faults() == faults(one=0.3) == [unknown, unmeasured]
+    assert faults(one=1.0) == [
+        "docs/stem.md:2: 主张 one 不成立：预期 ≈ 0.3333 ± 0.1，实测 1；"
+        "请改代码，或改 tests/claims/stem.toml",
+        unknown,
+        unmeasured,
+    ]
 
 
 def test_rounding_is_not_shown(tmp_path: Path) -> None:
