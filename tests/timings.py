@@ -97,6 +97,11 @@ def make_tcn() -> TCN:
     return TCN(8, [8] * 6, kernel_size=3).eval()
 
 
+def recomputing(steps: int) -> Callable[[], Step]:
+    """重算最近 `steps` 步的一步预测。"""
+    return lambda: forward(make_tcn(), (1, 8, steps))
+
+
 def streaming() -> Step:
     """环形缓冲区的一步预测。"""
     stream, x = StreamingTCN(make_tcn()), torch.randn(1, 8, 1)
@@ -134,47 +139,28 @@ TIMINGS = [
         convs((128, 128), (3,), 28, groups=(128,)),
         convs((128, 256), (1,), 28),
     ),
-    Timing(
-        "temporal_conv",
-        "训练一步，长 38：TCN 比 LSTM",
-        training("TCN", 10, 30),
-        training("LSTM", 28, 30),
+    *(
+        Timing(
+            "temporal_conv",
+            f"训练一步，长 {gap + 8}：TCN 比 {kind}",
+            training("TCN", 10, gap),
+            training(kind, hidden, gap),
+        )
+        for gap in (30, 300)
+        for kind, hidden in (("LSTM", 28), ("GRU", 33))
     ),
-    Timing(
-        "temporal_conv",
-        "训练一步，长 38：TCN 比 GRU",
-        training("TCN", 10, 30),
-        training("GRU", 33, 30),
-    ),
-    Timing(
-        "temporal_conv",
-        "训练一步，长 308：TCN 比 LSTM",
-        training("TCN", 10, 300),
-        training("LSTM", 28, 300),
-    ),
-    Timing(
-        "temporal_conv",
-        "训练一步，长 308：TCN 比 GRU",
-        training("TCN", 10, 300),
-        training("GRU", 33, 300),
-    ),
-    Timing(
-        "temporal_conv",
-        "预测一步，历史 200 步：重算整段比流式（乘加之比 200）",
-        lambda: forward(make_tcn(), (1, 8, 200)),
-        streaming,
-    ),
-    Timing(
-        "temporal_conv",
-        "预测一步，历史 2000 步：重算整段比流式（乘加之比 2000）",
-        lambda: forward(make_tcn(), (1, 8, 2000)),
-        streaming,
-    ),
-    Timing(
-        "temporal_conv",
-        "预测一步：重算最近 R = 253 步比流式（乘加之比 253）",
-        lambda: forward(make_tcn(), (1, 8, 253)),
-        streaming,
+    *(
+        Timing(
+            "temporal_conv",
+            f"预测一步{history}比流式（乘加之比 {steps}）",
+            recomputing(steps),
+            streaming,
+        )
+        for steps, history in (
+            (200, "，历史 200 步：重算整段"),
+            (2000, "，历史 2000 步：重算整段"),
+            (253, "：重算最近 R = 253 步"),
+        )
     ),
 ]
 
