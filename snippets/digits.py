@@ -98,7 +98,8 @@ def train_classifier(
         (100, True)
 
     Source:
-        Robbins & Monro (1951), Ann. Math. Statist. 22:400–407.
+        Robbins & Monro (1951), A Stochastic Approximation Method,
+        Ann. Math. Statist. 22:400–407, doi:10.1214/aoms/1177729586.
     """
     if steps < 0 or batch_size < 1:
         raise ValueError(

@@ -105,6 +105,9 @@ class Skip(nn.Module):
     Args:
         branch: 输出与输入同形状的模块。
 
+    Raises:
+        ValueError: 前向时 `branch` 改变了形状。
+
     Example:
         >>> Skip(nn.Identity())(torch.tensor([1.0, 2.0])).tolist()
         [2.0, 4.0]
@@ -116,8 +119,12 @@ class Skip(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """返回 x + branch(x)，形状与 `x` 相同。"""
-        out: Tensor = x + self.branch(x)
-        return out
+        out: Tensor = self.branch(x)
+        if out.shape != x.shape:
+            raise ValueError(
+                f"分支须保持形状 {tuple(x.shape)}，收到 {tuple(out.shape)}"
+            )
+        return x + out
 
 
 # --8<-- [end:Skip]
@@ -220,10 +227,15 @@ def saturated_fraction(z: Tensor, activation: Callable[[Tensor], Tensor]) -> flo
     Returns:
         `[0, 1]` 内的比例。
 
+    Raises:
+        ValueError: `z` 是空的。
+
     Example:
         >>> saturated_fraction(torch.tensor([0.0, 9.0, -9.0, 1.0]), torch.sigmoid)
         0.5
     """
+    if not z.numel():
+        raise ValueError(f"z 须非空，收到形状 {tuple(z.shape)}")
     slopes = activation_slope(z, activation)
     return (slopes.abs() < 0.01).double().mean().item()
 

@@ -27,7 +27,7 @@ class PlainBlock(nn.Module):
         torch.Size([2, 5])
 
     Source:
-        He et al. (2016), CVPR, §3.3–3.4 的 plain network，卷积换成全连接。
+        He et al. (2016), arXiv:1512.03385, §3.3–3.4 的 plain network，卷积换成全连接。
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class ResidualBlock(PlainBlock):
         [[3.0, 0.0]]
 
     Source:
-        He et al. (2016), CVPR, 式 (1)。
+        He et al. (2016), arXiv:1512.03385, 式 (1)。
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class ProjectionBlock(PlainBlock):
         torch.Size([2, 5])
 
     Source:
-        He et al. (2016), CVPR, 式 (2)。
+        He et al. (2016), arXiv:1512.03385, 式 (2)。
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class PreActivationBlock(nn.Module):
         [[3.0, -4.0]]
 
     Source:
-        He et al. (2016), ECCV, arXiv:1603.05027, 图 1(b)。
+        He et al. (2016), arXiv:1603.05027, 图 1(b)。
     """
 
     def __init__(self, features: int, *, batch_norm: bool = False) -> None:
@@ -234,7 +234,8 @@ def deep_net(
         20
 
     Source:
-        He et al. (2016), CVPR, §4.2 的 6n + 2 层；He et al. (2015) 的初始化。
+        He et al. (2016), arXiv:1512.03385, §4.2 的 6n + 2 层；
+        He et al. (2015), arXiv:1502.01852 的初始化。
     """
     if depth < 2 or depth % 2:
         raise ValueError(f"depth 须是 >= 2 的偶数，收到 {depth}")

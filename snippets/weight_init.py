@@ -109,7 +109,7 @@ def lecun_init(shape: Sequence[int], generator: Generator) -> Tensor:
         0.1
 
     Source:
-        LeCun, Bottou, Orr & Müller (1998), Efficient BackProp.
+        LeCun, Bottou, Orr & Müller (1998), doi:10.1007/3-540-49430-8_2.
     """
     fan_in, _ = fan_in_and_out(shape)
     return normal_init(shape, math.sqrt(1 / fan_in), generator)
@@ -161,7 +161,7 @@ def he_init(shape: Sequence[int], generator: Generator) -> Tensor:
         0.1
 
     Source:
-        He et al. (2015), arXiv:1502.01852, §2.2 式 (10)。
+        He et al. (2015), arXiv:1502.01852, §2.2.
     """
     fan_in, _ = fan_in_and_out(shape)
     return normal_init(shape, math.sqrt(2 / fan_in), generator)
@@ -253,6 +253,9 @@ def rms(x: Tensor) -> float:
     Returns:
         均方根，单位与 `x` 相同。
 
+    Raises:
+        ValueError: `x` 是空的。
+
     Example:
         >>> rms(torch.tensor([3.0, -3.0]))
         3.0
@@ -260,6 +263,8 @@ def rms(x: Tensor) -> float:
     Source:
         He et al. (2015) 用的二阶矩 E[x²]；ReLU 的输出均值不为 0，不能换成方差。
     """
+    if not x.numel():
+        raise ValueError(f"x 须非空，收到形状 {tuple(x.shape)}")
     return x.square().mean().sqrt().item()
 
 

@@ -255,8 +255,6 @@ def test_linear_gain_of_one_layer_is_the_norm_of_the_product() -> None:
     expected = 2 * math.log((start @ weight).norm() / start.norm())
     got = linear_log_gain(6, 1, 0.2, Generator().manual_seed(5))
     assert got == pytest.approx(expected, rel=1e-5)
-    with pytest.raises(ValueError, match="depth 须 >= 1，收到 0"):
-        linear_log_gain(6, 0, 0.2, Generator())
 
 
 @pytest.mark.parametrize("bound", [0.2, 0.02])
@@ -301,6 +299,64 @@ def test_deep_net_rejects_unknown_kinds() -> None:
         deep_net("gelu", 8, 3, Generator())
     with pytest.raises(ValueError, match="width、depth 须 >= 1，收到 8、0"):
         deep_net("relu", 8, 0, Generator())
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: linear_log_gain(6, 0, 0.2, Generator()), ValueError, "收到 6、0"),
+        (lambda: linear_log_gain(0, 6, 0.2, Generator()), ValueError, "收到 0、6"),
+        (
+            lambda: linear_log_gain(6, 6, -1, Generator()),
+            RuntimeError,
+            "from=1 > to=-1",
+        ),
+        (
+            lambda: top_singular_value(6, -1, Generator()),
+            RuntimeError,
+            "from=1 > to=-1",
+        ),
+        (lambda: top_singular_value(-6, 1, Generator()), RuntimeError, "dimension -6"),
+        (lambda: saturation(-1, torch.tanh, Generator()), RuntimeError, "found std -1"),
+        (lambda: saturation(1, torch.tanh, Generator(), 0), ValueError, r"形状 \(0,\)"),
+        (lambda: saturated_fraction(randn(0, 2), torch.tanh), ValueError, r"\(0, 2\)"),
+        (
+            lambda: activation_slope(torch.arange(2), torch.tanh),
+            RuntimeError,
+            "floating",
+        ),
+        (lambda: compare_clipping([], 1.0), ValueError, "收到 0 个、1.0"),
+        (lambda: compare_clipping([randn(2, 2)], 0), ValueError, "收到 1 个、0"),
+        (lambda: Skip(nn.Linear(3, 1))(torch.ones(2, 3)), ValueError, r"收到 \(2, 1\)"),
+        (
+            lambda: jacobian_gain(nn.Identity(), randn(2, 3), randn(1, 3)),
+            RuntimeError,
+            r"grad_output\[0\] has a shape of torch.Size\(\[1, 3\]\)",
+        ),
+        (
+            lambda: gain_and_saturation("residual", 1.0, [0]),
+            ValueError,
+            r"sigmoid、tanh 或 relu，至少一个种子，收到 'residual'、\[0\]",
+        ),
+        (
+            lambda: gain_and_saturation("tanh", 1.0, []),
+            ValueError,
+            r"收到 'tanh'、\[\]",
+        ),
+        (lambda: dead_units(0.1, []), ValueError, r"收到 \[\]、20"),
+        (lambda: dead_units(0.1, [0], -1), ValueError, r"收到 \[0\]、-1"),
+        (lambda: dead_units(-0.1, [0]), ValueError, "learning rate: -0.1"),
+        (lambda: rnn_losses(0.1, 1.0, [0], -1), RuntimeError, "dimension -1"),
+        (lambda: path_shares(-1, 1.0, Generator()), RuntimeError, "dimension -1"),
+        (lambda: path_shares(2, 1.0, Generator(), 0), ValueError, "收到 0、64"),
+        (lambda: path_shares(2, 1.0, Generator(), 9, 0), ValueError, "收到 9、0"),
+    ],
+)
+def test_bad_arguments_are_named(
+    call: Callable[[], object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call()
 
 
 def test_skip_with_a_zero_branch_is_the_identity() -> None:

@@ -266,9 +266,16 @@ def test_another_seed_is_another_network(data: Data) -> None:
     assert not torch.equal(first[0], other[0])
 
 
-def test_training_rejects_negative_steps(data: Data) -> None:
-    with pytest.raises(ValueError, match="steps 须 >= 0，收到 -1"):
-        validation_error(data, 0.1, 0.0, steps=-1)
+@pytest.mark.parametrize("bad", [(0.1, 0.0, -1), (-0.1, 0.0, 1), (0.1, -0.5, 1)])
+def test_training_rejects_negative_numbers(
+    data: Data, bad: tuple[float, float, int]
+) -> None:
+    lr, decay, steps = bad
+    message = f"须 >= 0，收到 {steps}、{lr}、{decay}"
+    with pytest.raises(ValueError, match=message):
+        train_networks(*data[:2], lr, decay, steps)
+    with pytest.raises(ValueError, match=message):
+        validation_error(data, lr, decay, steps)
 
 
 # 方差分解
@@ -401,6 +408,16 @@ def test_sklearn_tries_what_the_loop_tries(data: Data) -> None:
 
 def square(trial: optuna.Trial) -> float:
     return trial.suggest_float("x", -1, 1) ** 2
+
+
+def test_searches_pass_on_what_is_wrong(data: Data) -> None:
+    x, y = data[0].numpy(), data[1].numpy()
+    with pytest.raises(ValueError, match=r"收到 40、-1\.0、0\.0"):
+        SmallNet(learning_rate=-1.0).fit(x, y)
+    with pytest.raises(ValueError, match="Invalid parameter 'depth'"):
+        sklearn_searches(data, {"depth": [1.0]}, {})
+    with pytest.raises(ValueError, match="'learning_rate' is not found"):
+        digits_objective(data, 0, optuna.trial.FixedTrial({}))
 
 
 def test_digits_objective_is_the_validation_error(data: Data) -> None:

@@ -500,6 +500,27 @@ def test_pooling_before_or_after_the_classifier() -> None:
     assert pooling_gap(x, weight) == 0
 
 
+def test_pairs_and_counts_pass_on_what_is_wrong() -> None:
+    x, wide = torch.ones(1, 2, 4, 4), torch.ones(3, 5)
+    with pytest.raises(RuntimeError, match=r"expected input.* to have 5 channels"):
+        pointwise_gap(x, wide)
+    with pytest.raises(ValueError, match=r"\(N, 5, H, W\)，收到 \(1, 2, 4, 4\)"):
+        pooling_gap(x, wide)
+    with pytest.raises(ValueError, match=r"\(N, 5, H, W\)，收到 \(1, 2, 4, 4\)"):
+        collapse_gap(x, wide, torch.ones(3), torch.ones(2, 3), torch.ones(2))
+    with pytest.raises(ValueError, match=r"收到 \(\(1, 4, 4, 2\), \(3, 3, 5, 2\)\)"):
+        layout_gap(x, torch.ones(3, 3, 5, 2))
+    with pytest.raises(ValueError, match=r"收到 \(4, 5\)"):
+        separable_gap(x, torch.ones(4, 3, 3), wide)
+    with pytest.raises(ValueError, match="须比 sizes、groups 多一个"):
+        stack_cost((2, 3, 4), (1,), 8)
+    for count in (counted_multiply_adds, moved_elements):
+        with pytest.raises(RuntimeError, match=r"expected input.* to have 3 channels"):
+            count(nn.Conv2d(3, 4, 1), x)
+    with pytest.raises(ValueError, match=r"须 >= 1，收到 \(1, 4, 0, 0\)"):
+        bottleneck_reads(Bottleneck(4, 2, 4), 0)
+
+
 def test_sliding_gap_rejects_bad_arguments() -> None:
     x = torch.ones(1, 2, 4, 4)
     for shape in (3, 3, 2, 2), (3, 2, 2, 3), (3, 2, 5, 5):

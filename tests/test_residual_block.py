@@ -406,6 +406,16 @@ def test_plain_nets_have_no_branch_to_shrink() -> None:
     assert zero == one
 
 
+@pytest.mark.parametrize(
+    ("depth", "steps", "message"), [(3, 1, "偶数，收到 3"), (4, -1, "收到 -1 与 128")]
+)
+def test_train_depth_passes_on_what_is_wrong(
+    depth: int, steps: int, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        train_depth(PlainBlock, depth, [0], batch_norm=False, lr=0.01, steps=steps)
+
+
 def test_mean_loss_averages_the_last_steps() -> None:
     runs = [DepthRun(1.0, 0.0, [9.0, 1.0, 2.0]), DepthRun(1.0, 0.0, [5.0])]
     assert mean_loss(runs, 2) == (1.5 + 5) / 2

@@ -260,6 +260,13 @@ def test_perturbation_effect_sees_a_leak() -> None:
     assert effect == pytest.approx(leaky.weight[0, 0, 2].abs().item())
 
 
+def test_looking_outside_the_sequence_is_rejected() -> None:
+    with pytest.raises(IndexError, match="index 9 is out of bounds"):
+        perturbation_effect(nn.Identity(), draw(1, 1, 9), slice(5, 6), t=9)
+    with pytest.raises(IndexError, match="index -1 is out of bounds"):
+        last_step_gradient(nn.Identity(), draw(1, 1, 0))
+
+
 # ---- 流式 ----
 
 
@@ -519,6 +526,20 @@ def test_sequence_model_depends_on_its_seed_alone(kind: str) -> None:
     assert first.shape == (2, 4, 9)
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
+
+
+def test_sequence_model_rejects_other_kinds() -> None:
+    with pytest.raises(ValueError, match="须为 RNN、LSTM 或 GRU，收到 MLP"):
+        sequence_model("MLP", 3, 4, 5)
+
+
+def test_counting_rejects_other_shapes() -> None:
+    x = torch.zeros(1, 3, 9)
+    for count in (multiply_adds, saved_numbers):
+        with pytest.raises(RuntimeError, match=r"expected input.* to have 2 channels"):
+            count(nn.Conv1d(2, 4, 5), x)
+    with pytest.raises(ValueError, match=r"须调用 tcn\.eval\(\)，收到训练模式"):
+        state_size(TCN(1, [4]))
 
 
 def test_compared_models_have_nearly_equal_parameters() -> None:

@@ -196,6 +196,18 @@ def test_rms_agrees_with_numpy_and_scales(values: list[float], a: float) -> None
     assert rms(a * x) == pytest.approx(abs(a) * rms(x), abs=1e-9)
 
 
+def test_shapes_that_do_not_fit_are_named() -> None:
+    with pytest.raises(ValueError, match=r"x 须非空，收到形状 \(0, 3\)"):
+        rms(torch.empty(0, 3))
+    with pytest.raises(RuntimeError, match=r"negative dimension -1: \[-1, 2\]"):
+        constant_init((-1, 2), 1.0)
+    for init in (lecun_init, xavier_init, he_init):
+        with pytest.raises(ValueError, match=r"至少有两维.*收到形状 \(5,\)"):
+            init((5,), seeded())
+    with pytest.raises(RuntimeError, match=r"cannot be multiplied \(2x4 and 3x1\)"):
+        layer_signals(mlp([3, 1], nn.ReLU(), torch.ones), torch.ones(2, 4))
+
+
 # 对数增益与平均场预测
 
 

@@ -66,24 +66,25 @@ def linear_log_gain(
     期望下每层 ‖δ‖² 乘 width·bound²/3，与前向的方差增益相同。
 
     Args:
-        width: 每层的单元数。
+        width: 每层的单元数，须 `>= 1`。
         depth: 层数，须 `>= 1`。
-        bound: 权重绝对值的上界。
+        bound: 权重绝对值的上界，须 `>= 0`。
         generator: 随机数生成器。
 
     Returns:
         (ln ‖δ_0‖² − ln ‖δ_L‖²) / depth。
 
     Raises:
-        ValueError: `depth < 1`。
+        ValueError: `width` 或 `depth` 小于 1。
+        RuntimeError: `bound < 0`（由 PyTorch 检查）。
 
     Example:
         >>> gain = linear_log_gain(256, 4, 0.2, Generator().manual_seed(0))
         >>> abs(gain - math.log(256 * 0.2**2 / 3)) < 0.3
         True
     """
-    if depth < 1:
-        raise ValueError(f"depth 须 >= 1，收到 {depth}")
+    if min(width, depth) < 1:
+        raise ValueError(f"width、depth 须 >= 1，收到 {width}、{depth}")
     start = delta = torch.randn(width, generator=generator)
     for _ in range(depth):
         weight = torch.empty(width, width).uniform_(-bound, bound, generator=generator)
@@ -99,19 +100,24 @@ def top_singular_value(width: int, bound: float, generator: Generator) -> float:
     """抽一个 U(±bound) 的方阵，返回它最大的奇异值。
 
     Args:
-        width: 行数与列数。
-        bound: 权重绝对值的上界。
+        width: 行数与列数，须 `>= 0`。
+        bound: 权重绝对值的上界，须 `>= 0`。
         generator: 随机数生成器。
 
     Returns:
         最大的奇异值；方阵很大时约为 2·bound·√(width/3)。
+
+    Raises:
+        RuntimeError: `width < 0` 或 `bound < 0`（由 PyTorch 检查）。
 
     Example:
         >>> 4 < top_singular_value(512, 0.2, Generator().manual_seed(0)) < 6
         True
 
     Source:
-        Yin, Bai & Krishnaiah (1988), Probab. Theory Relat. Fields 78:509–521.
+        Yin, Bai & Krishnaiah (1988), On the Limit of the Largest Eigenvalue of the
+        Large Dimensional Sample Covariance Matrix,
+        Probab. Theory Relat. Fields 78:509–521, Zbl 0627.62022.
     """
     weight = torch.empty(width, width).uniform_(-bound, bound, generator=generator)
     return float(torch.linalg.matrix_norm(weight, 2))
@@ -130,19 +136,24 @@ def saturation(
     """预激活服从 N(0, std²) 时，返回饱和单元的比例和激活函数的平均导数。
 
     Args:
-        std: 预激活的标准差。
+        std: 预激活的标准差，须 `>= 0`。
         activation: 逐元素、可求导的激活函数。
         generator: 随机数生成器。
-        samples: 抽多少个预激活。
+        samples: 抽多少个预激活，须 `>= 1`。
 
     Returns:
         `(饱和的比例, 平均导数)`。
+
+    Raises:
+        ValueError: `samples` 是 0（由 `saturated_fraction` 检查）。
+        RuntimeError: `std < 0` 或 `samples < 0`（由 PyTorch 检查）。
 
     Example:
         >>> saturation(1.0, torch.positive, Generator().manual_seed(0))
         (0.0, 1.0)
     """
-    z = std * torch.randn(samples, generator=generator, dtype=torch.float64)
+    size, dtype = (samples,), torch.float64
+    z = torch.normal(0.0, std, size, generator=generator, dtype=dtype)
     slopes = activation_slope(z, activation)
     return saturated_fraction(z, activation), slopes.mean().item()
 
@@ -216,7 +227,8 @@ def pretrained_norms(steps: int, seed: int, depth: int = 5, width: int = 32) -> 
         True
 
     Source:
-        Bengio, Lamblin, Popovici & Larochelle (2007), NeurIPS 19.
+        Bengio, Lamblin, Popovici & Larochelle (2007), Greedy Layer-Wise Training of
+        Deep Networks, NeurIPS 19:153–160.
     """
     if steps < 0:
         raise ValueError(f"steps 须 >= 0，收到 {steps}")
@@ -252,6 +264,9 @@ def compare_clipping(
 
     Returns:
         裁法到 `(全部梯度裁剪前后的余弦, 第一个梯度的范数裁剪后与前之比)`。
+
+    Raises:
+        ValueError: 没有梯度，或 `limit <= 0`（由 `clip_by_norm` 检查）。
 
     Example:
         >>> compare_clipping([torch.tensor([3.0, 4.0])], 5.0)["norm"]
@@ -321,10 +336,14 @@ def rnn_losses(
         lr: 学习率。
         max_norm: 梯度总范数的上限，须 `> 0`；`inf` 表示不裁剪。
         seeds: 随机种子，一个种子一行；同一种子的起点和小批量相同。
-        steps: 更新次数。
+        steps: 更新次数，须 `>= 0`。
 
     Returns:
         形状 `(len(seeds), steps)`，每步更新前的交叉熵；不再有限就停，其余是 nan。
+
+    Raises:
+        ValueError: `max_norm <= 0`（由 `clip_by_norm` 检查）。
+        RuntimeError: `steps < 0`（由 PyTorch 检查）。
 
     Example:
         >>> losses = rnn_losses(0.6, 1.0, seeds=[0], steps=2)
@@ -366,6 +385,9 @@ def jacobian_gain(model: nn.Module, x: Tensor, direction: Tensor) -> float:
     Returns:
         输入端梯度的范数除以输出端梯度的范数。
 
+    Raises:
+        RuntimeError: `direction` 与输出的形状不同。
+
     Example:
         >>> double = nn.Linear(1, 1, bias=False)
         >>> nn.init.constant_(double.weight, 2.0).item()
@@ -374,7 +396,7 @@ def jacobian_gain(model: nn.Module, x: Tensor, direction: Tensor) -> float:
         2.0
     """
     x = x.detach().requires_grad_()
-    (grad,) = torch.autograd.grad((model(x) * direction).sum(), x)
+    (grad,) = torch.autograd.grad(model(x), x, direction)
     return float(grad.norm() / direction.norm())
 
 
@@ -390,18 +412,24 @@ def gain_and_saturation(
     Args:
         kind: `sigmoid`、`tanh` 或 `relu`，见 `deep_net`。
         scale: 权重的标准差再乘的倍数。
-        seeds: 随机种子。
-        width: 每层的单元数，也是样本数。
-        depth: 层数。
+        seeds: 随机种子，至少一个。
+        width: 每层的单元数，也是样本数，须 `>= 1`。
+        depth: 层数，须 `>= 1`。
 
     Returns:
         形状 `(len(seeds), 2)`，dtype float64。
+
+    Raises:
+        ValueError: `kind` 不是上面三者之一，没有种子，或 `width`、`depth` 小于 1。
 
     Example:
         >>> rows = gain_and_saturation("tanh", 0.5, seeds=[0, 1])
         >>> rows.shape, bool((rows[:, 0] < 2 * math.log(0.6)).all())
         (torch.Size([2, 2]), True)
     """
+    if kind not in ("sigmoid", "tanh", "relu") or not seeds:
+        rule = "kind 须为 sigmoid、tanh 或 relu，至少一个种子"
+        raise ValueError(f"{rule}，收到 {kind!r}、{seeds}")
     rows = []
     for seed in seeds:
         rng = Generator().manual_seed(seed)
@@ -423,17 +451,22 @@ def dead_units(lr: float, seeds: Sequence[int], steps: int = 20) -> Tensor:
     数据是 256 张手写数字；对每一张都输出 0 的单元是死单元，只数第三个隐藏层。
 
     Args:
-        lr: 学习率。
-        seeds: 随机种子，一个种子一行。
-        steps: 更新次数。
+        lr: 学习率，须 `>= 0`。
+        seeds: 随机种子，至少一个；一个种子一行。
+        steps: 更新次数，须 `>= 0`。
 
     Returns:
         形状 `(len(seeds), 2)`；没有死单元时最大梯度记为 0。
+
+    Raises:
+        ValueError: 没有种子，或 `steps < 0`；`lr < 0` 由优化器检查。
 
     Example:
         >>> dead_units(0.1, seeds=[0]).tolist()
         [[0.0, 0.0]]
     """
+    if not seeds or steps < 0:
+        raise ValueError(f"须至少一个种子，steps >= 0，收到 {seeds}、{steps}")
     x, y = (part[:256] for part in digits_split()[:2])
     rows = []
     for seed in seeds:
@@ -541,19 +574,25 @@ def path_shares(
     每个分支平均使梯度的范数平方乘 alpha²。
 
     Args:
-        blocks: 残差块数。
+        blocks: 残差块数，须 `>= 0`。
         alpha: 分支的增益。
         generator: 随机数生成器。
-        draws: 平均多少次抽取。
-        width: 梯度的维数 D。
+        draws: 平均多少次抽取，须 `>= 1`。
+        width: 梯度的维数 D，须 `>= 1`。
 
     Returns:
         形状 `(blocks + 1,)`，第 k 项是恰好穿过 k 个分支的路径的占比，和为 1。
+
+    Raises:
+        ValueError: `draws` 或 `width` 小于 1。
+        RuntimeError: `blocks < 0`（由 PyTorch 检查）。
 
     Example:
         >>> path_shares(1, 0.0, Generator().manual_seed(0)).tolist()
         [1.0, 0.0]
     """
+    if min(draws, width) < 1:
+        raise ValueError(f"draws、width 须 >= 1，收到 {draws}、{width}")
     energy = torch.zeros(blocks + 1, dtype=torch.float64)
     for _ in range(draws):
         shape, d_shape = (blocks, width, width), (width,)

@@ -149,8 +149,8 @@ def train_networks(
     Args:
         x: 训练输入，形状 `(N, D)`。
         y: 类别，形状 `(N,)`，取值 0 到 9。
-        learning_rate: 学习率；与 `weight_decay` 按广播规则配成 `T` 组。
-        weight_decay: L2 惩罚的系数。
+        learning_rate: 学习率，须 `>= 0`；与 `weight_decay` 按广播规则配成 `T` 组。
+        weight_decay: L2 惩罚的系数，须 `>= 0`。
         steps: 训练步数，须 `>= 0`。
         seed: 初值与小批量的种子。
 
@@ -158,16 +158,17 @@ def train_networks(
         两层的权重，形状 `(T, D, 32)` 与 `(T, 32, 10)`。
 
     Raises:
-        ValueError: `steps < 0`。
+        ValueError: 参数超出上面的范围，或形状不能广播。
 
     Example:
         >>> x, y = torch.eye(10), torch.arange(10)  # 十个样本，每类一个
         >>> [w.shape for w in train_networks(x, y, [0.1, 0.3], 0.0)]
         [torch.Size([2, 10, 32]), torch.Size([2, 32, 10])]
     """
-    if steps < 0:
-        raise ValueError(f"steps 须 >= 0，收到 {steps}")
     lr, decay = np.broadcast_arrays(learning_rate, weight_decay)
+    if min(steps, lr.min(), decay.min()) < 0:
+        received = f"{steps}、{lr.min()}、{decay.min()}"
+        raise ValueError(f"steps、学习率、权重衰减须 >= 0，收到 {received}")
     rate, l2 = (torch.tensor(v, dtype=x.dtype).view(-1, 1, 1) for v in (lr, decay))
     g = torch.Generator().manual_seed(seed)
     weights, velocity = [], []
@@ -598,7 +599,8 @@ def tpe_search(
         (3, 2)
 
     Source:
-        Bergstra et al. (2011); Akiba et al. (2019), arXiv:1907.10902.
+        Bergstra et al. (2011), NeurIPS 24:2546–2554;
+        Akiba et al. (2019), arXiv:1907.10902.
     """
     if n_trials < 1:
         raise ValueError(f"n_trials 须 >= 1，收到 {n_trials}")

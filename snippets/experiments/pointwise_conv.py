@@ -445,6 +445,9 @@ def pooling_gap(x: Tensor, weight: Tensor) -> float:
     Returns:
         全部得分之差的绝对值的最大者。
 
+    Raises:
+        ValueError: 形状不符（由 `pointwise_conv` 检查）。
+
     Example:
         >>> pooling_gap(*small_integers(0, (2, 16, 8, 8), (10, 16)))
         0.0
@@ -452,8 +455,8 @@ def pooling_gap(x: Tensor, weight: Tensor) -> float:
     Source:
         Zhou et al. (2016), arXiv:1512.04150.
     """
-    first = F.linear(x.mean((2, 3)), weight)
     last = pointwise_conv(x, weight).mean((2, 3))
+    first = F.linear(x.mean((2, 3)), weight)
     return float((first - last).abs().max())
 
 

@@ -38,7 +38,7 @@ def formula_gap(block: ResidualBlock, a: Tensor) -> float:
         0.0
 
     Source:
-        He et al. (2016), CVPR, 式 (1)。
+        He et al. (2016), arXiv:1512.03385, 式 (1)。
     """
     parameters = list(block.parameters())
     if len(parameters) != 4:
@@ -72,7 +72,7 @@ def identity_gap(net: Callable[[Tensor], Tensor], a: Tensor) -> float:
         2.0
 
     Source:
-        He et al. (2016), CVPR, §3.1：让恒等成为容易学的解。
+        He et al. (2016), arXiv:1512.03385, §3.1：让恒等成为容易学的解。
     """
     output = net(a)
     if output.shape != a.shape or not a.numel():
@@ -277,7 +277,7 @@ def gradient_ratio(net: nn.Module, x: Tensor, y: Tensor) -> float:
         1.0
 
     Source:
-        He et al. (2016), CVPR, §4.1 检查梯度范数的做法。
+        He et al. (2016), arXiv:1512.03385, §4.1 检查梯度范数的做法。
     """
     weights = [m.weight for m in net.modules() if isinstance(m, nn.Linear)]
     if not weights:
@@ -336,7 +336,7 @@ class DepthRun:
         [2.3]
 
     Source:
-        He et al. (2016), CVPR, §4.1：把训练误差与梯度范数放在一起看。
+        He et al. (2016), arXiv:1512.03385, §4.1：把训练误差与梯度范数放在一起看。
     """
 
     ratio: float
@@ -366,7 +366,7 @@ def mean_loss(runs: Sequence[DepthRun], last: int = 10) -> float:
         3.0
 
     Source:
-        He et al. (2016), CVPR, 图 6 以训练误差比较各个深度。
+        He et al. (2016), arXiv:1512.03385, 图 6 以训练误差比较各个深度。
     """
     if not runs or last < 1:
         raise ValueError(f"须至少一次训练且 last >= 1，收到 {len(runs)} 次与 {last}")
@@ -409,7 +409,8 @@ def train_depth(
         [2, 2]
 
     Source:
-        He et al. (2016), CVPR, §4.2；1/√块数 的缩放见 Radford et al. (2019), GPT-2。
+        He et al. (2016), arXiv:1512.03385, §4.2；
+        1/√块数 的缩放见 Radford et al. (2019), GPT-2。
     """
     x, y, *_ = digits_split()
     runs = []

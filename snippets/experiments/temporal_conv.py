@@ -62,6 +62,9 @@ def perturbation_effect(model: nn.Module, x: Tensor, where: slice, t: int) -> fl
     Returns:
         绝对值之差的最大值；0 表示第 t 步与这些时刻无关。
 
+    Raises:
+        IndexError: `t` 不在序列里（由 PyTorch 检查）。
+
     Example:
         >>> perturbation_effect(nn.Identity(), torch.zeros(1, 1, 4), slice(2, 4), t=1)
         0.0
