@@ -49,6 +49,12 @@ def test_registry_is_sound() -> None:
     assert {claim.stem for claim in CLAIMS.values()} <= set(STEMS)
 
 
+def test_papers_in_the_sources_are_linked() -> None:
+    for claim in CLAIMS.values():
+        bare = re.search(r"（[12]\d{3}）(?!\]\(https://)", claim.source)
+        assert not bare, f"{claim.id}: {claim.source}"
+
+
 def test_each_claim_has_one_mark_and_one_measurement_on_its_page() -> None:
     for stem in STEMS:
         listed = {name: 1 for name, claim in CLAIMS.items() if claim.stem == stem}

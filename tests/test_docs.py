@@ -27,6 +27,10 @@ ANATOMY = {
     "errata": "原文与勘误",
     "references": "参考文献",
 }
+# 作者 (年). *题目*. 刊物或会议. [链接](…)（哪一节、哪个式子）；预印本的刊物就是链接
+REFERENCE = re.compile(
+    r"- [^*(]+ \((\d{4})\)\. \*[^*]+\*\.? (?:[^\[]+\. )?\[[^]]+\]\(https://\S+\)(?:（.+）)?"
+)
 MARKER = re.compile(r"^\s*# --8<-- \[(start|end):(\w+)\]$", re.M)
 MODULES = sorted(p for p in SNIPPETS.rglob("*.py") if p.name != "__init__.py")
 PAGES = sorted(DOCS.glob("*.md"))
@@ -136,6 +140,18 @@ def test_no_definition_is_typed_on_a_page(page: Path) -> None:
         assert max(map(len, typed.splitlines()), default=0) <= 88, (
             f"{where}: 超过 88 列"
         )
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_references_are_complete_and_in_order(stem: str) -> None:
+    page = (DOCS / f"{stem}.md").read_text(encoding="utf-8")
+    entries = page.partition("{#references}")[2].strip().splitlines()
+    years = []
+    for entry in entries:
+        found = REFERENCE.fullmatch(entry)
+        assert found or entry.startswith("- 文档："), entry
+        years.append(int(found[1]) if found else 9999)  # 文档排在最后
+    assert years == sorted(years)
 
 
 @pytest.mark.parametrize("stem", STEMS)
