@@ -6,10 +6,11 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 PYTHON_READY := .venv/.python-ready
 NODE_READY := hooks/node_modules/.ready
+TOOLS_READY := .tools/.ready
 
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup serve build test check mutants measure bench audit lock clean
+.PHONY: help setup serve build offline test check mutants measure bench audit card lock clean
 
 help: ## 列出各个命令
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -21,6 +22,9 @@ serve: $(NODE_READY) ## 在 http://127.0.0.1:8000/ 预览，改了页面、代�
 
 build: $(NODE_READY) ## 构建网站到 site/，有一处错误就失败
 	$(BIN)/mkdocs build --strict
+
+offline: $(NODE_READY) ## 构建从磁盘打开的网站到 site-offline/，双击 index.html 就能读
+	OFFLINE=true $(BIN)/mkdocs build --strict --site-dir site-offline
 
 test: $(NODE_READY) ## 运行全部测试
 	$(BIN)/pytest --cov --numprocesses auto --dist loadfile
@@ -40,19 +44,22 @@ measure: $(PYTHON_READY) ## 重测页面上的时间之比，写进 docs/assets/
 bench: $(NODE_READY) ## 量构建的快慢，都是比值，写进 bench.json
 	$(BIN)/python -m tests.bench
 
-audit: $(NODE_READY) ## 把提交的版本建两遍，逐字节比较
-	$(BIN)/python -m tests.audit
+audit: $(NODE_READY) $(TOOLS_READY) ## 把提交的版本建两遍，逐字节比较；逐页量读起来怎样
+	$(BIN)/python -m tests.audit $(RUNS)
 
-lock: $(PYTHON_READY) ## 用最新的版本重写 constraints.txt 和 hooks/package-lock.json
+card: $(PYTHON_READY) ## 重画分享到社交网站的卡片
+	$(BIN)/python -m tests.card
+
+lock: $(PYTHON_READY) ## 用最新的版本重写 constraints.txt 和两份 package-lock.json
 	$(BIN)/pip install uv
 	echo '# 由 make lock 生成：各 Python 版本、各系统通用。' > constraints.txt.partial
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 \
 	  --extra dev --no-header --no-annotate pyproject.toml >> constraints.txt.partial
 	mv constraints.txt.partial constraints.txt
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm update --prefix hooks
+	for folder in hooks tests; do PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm update --prefix $$folder; done
 
 clean: ## 删除构建的结果和缓存，保留装好的环境
-	rm -rf site .site-* .cache .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf site site-offline .site-* .cache .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(PYTHON_READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "需要 Python >= 3.11，现在是 %d.%d；可以用 make PYTHON=python3.12 另指一个" % sys.version_info[:2])'
@@ -61,6 +68,15 @@ $(PYTHON_READY): pyproject.toml constraints.txt
 	$(BIN)/pip install -c constraints.txt -e '.[dev]'
 	touch $@
 
+NPM_CI := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --ignore-scripts --no-audit --no-fund
+
 $(NODE_READY): hooks/package.json hooks/package-lock.json $(PYTHON_READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --prefix hooks --ignore-scripts --no-audit --no-fund
+	$(NPM_CI) --prefix hooks
+	touch $@
+
+# 只有 make audit 要，文件很多：放在预览不看的文件夹里
+$(TOOLS_READY): tests/package.json tests/package-lock.json $(PYTHON_READY)
+	mkdir -p .tools
+	cp tests/package.json tests/package-lock.json .tools/
+	$(NPM_CI) --prefix .tools
 	touch $@

@@ -42,7 +42,7 @@ def read_queries() -> Iterator[Query]:
 
 
 QUERIES = list(read_queries())
-NOISE = ".headerlink, .claim, .katex, pre, svg, .cell summary"
+NOISE = ".feedback, .headerlink, .claim, .katex, pre, svg, .cell summary"
 
 
 def ask(site: Path, queries: list[str]) -> dict[str, Groups]:

@@ -76,6 +76,12 @@ def find_browser() -> str | None:
     return next(filter(None, found), None)
 
 
+def host_rules(port: int) -> str:
+    """浏览器的一个选项：`SITE_URL` 在本机的 `port`，别的主机都找不到。"""
+    rules = f"MAP site.localhost 127.0.0.1:{port},MAP * ~NOTFOUND,EXCLUDE 127.0.0.1"
+    return f"--host-resolver-rules={rules}"
+
+
 @contextmanager
 def open_browser(folder: Path) -> Iterator[Browser]:
     """打开浏览器，`SITE_URL` 就是 `folder` 里的网站。
@@ -84,11 +90,9 @@ def open_browser(folder: Path) -> Iterator[Browser]:
         NoBrowser: 没有浏览器。
     """
     with serve(folder) as port, sync_playwright() as playwright:
-        rules = f"MAP site.localhost 127.0.0.1:{port},MAP * ~NOTFOUND"
-        flags = [*FLAGS, f"--host-resolver-rules={rules}"]
         try:
             browser = playwright.chromium.launch(
-                executable_path=find_browser(), args=flags
+                executable_path=find_browser(), args=[*FLAGS, host_rules(port)]
             )
         except Error as error:
             raise NoBrowser(
