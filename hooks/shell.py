@@ -91,6 +91,6 @@ def last_changes(docs: Path) -> dict[str, str]:
     dates: dict[str, str] = {}
     for entry in log.split("\0")[1:]:
         date, _, paths = entry.partition("\n")
-        for path in paths.split("\n"):
+        for path in filter(None, paths.split("\n")):
             dates.setdefault(path, date)
     return dates

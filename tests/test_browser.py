@@ -55,6 +55,13 @@ def url(page: str) -> str:
     return SITE_URL + ("" if page == "index" else f"{page}/")
 
 
+def lay_out(page: Page) -> None:
+    """离屏幕远的也排好版，才好逐个检查。"""
+    page.eval_on_selector_all(
+        "article > *", "all => all.map(e => e.style.contentVisibility = 'visible')"
+    )
+
+
 def moved(page: Page) -> float:
     """版面移动的总量 CLS。"""
     script = """() => new Promise(resolve => {
@@ -106,6 +113,7 @@ def test_desktop(read: Callable[..., Reader], page: str) -> None:
     reader = read(**DESKTOP)
     reader.page.goto(url(page))
     assert moved(reader.page) <= 0.01
+    lay_out(reader.page)
     measure = """() => {
       const p = document.querySelector("article > p")
       return p.clientWidth / parseFloat(getComputedStyle(p).fontSize)
@@ -144,6 +152,7 @@ def test_phone(read: Callable[..., Reader], page: str) -> None:
     reader = read(**PHONE)
     reader.page.goto(url(page))
     assert moved(reader.page) <= 0.01
+    lay_out(reader.page)
     reader.page.eval_on_selector_all("details", "all => all.map(e => e.open = true)")
     assert reader.page.evaluate("document.scrollingElement.scrollWidth") == 360
     scrollers = reader.page.evaluate(SCROLLERS)
@@ -157,7 +166,8 @@ def test_text_in_figures_and_outputs_is_legible(
 ) -> None:
     reader = read(**DESKTOP, color_scheme=scheme)
     reader.page.goto(url(stem))
-    selector = "figure svg text, figcaption, .output pre code, .katex-base"
+    lay_out(reader.page)
+    selector = "figure svg text, figcaption, .output samp, .katex-base"
     colours = reader.page.eval_on_selector_all(selector, TEXT_COLOURS)
     assert len(colours) > 20
     assert [(text, ratio) for text, ratio in colours if ratio < 4.5] == []
@@ -183,6 +193,17 @@ def copy(page: Page, cell: str) -> str:
     page.locator(f"{cell} .md-code__button").press("Enter")
     page.get_by_text("已复制").wait_for()
     return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_link_to_a_section_lands_there(
+    read: Callable[..., Reader], device: dict[str, Any]
+) -> None:
+    page = read(**device).page
+    page.goto(f"{url('gradient_flow')}#follow-ups", wait_until="networkidle")
+    top = page.locator("#follow-ups").bounding_box()
+    assert top is not None
+    assert 0 <= top["y"] <= 200
 
 
 def test_instant_navigation_and_back(read: Callable[..., Reader]) -> None:

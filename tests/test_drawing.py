@@ -30,15 +30,15 @@ def test_docstrings_keep_their_first_line_only() -> None:
                 "name": "stdout",
                 "text": "\x1b[31m<甲>\x1b[0m\n",
             },
-            '<pre tabindex="0"><code>&lt;甲&gt;</code></pre>',
+            '<pre tabindex="0"><samp>&lt;甲&gt;</samp></pre>',
         ),
         (
             {"output_type": "error", "ename": "E", "evalue": "甲", "traceback": []},
-            '<pre class="error" tabindex="0"><code>E: 甲</code></pre>',
+            '<pre class="error" tabindex="0"><samp>E: 甲</samp></pre>',
         ),
         (
             {"output_type": "execute_result", "data": {"text/plain": "1"}},
-            '<pre tabindex="0"><code>1</code></pre>',
+            '<pre tabindex="0"><samp>1</samp></pre>',
         ),
         (
             {
@@ -55,7 +55,7 @@ def test_docstrings_keep_their_first_line_only() -> None:
                 "output_type": "execute_result",
                 "data": {"text/html": "<script>1</script>", "text/plain": "模型"},
             },
-            '<pre tabindex="0"><code>模型</code></pre>',
+            '<pre tabindex="0"><samp>模型</samp></pre>',
         ),
     ],
 )
@@ -68,7 +68,7 @@ def test_code_is_coloured_sparingly() -> None:
         Cell("def f(x):\n    return x + 1\n\n\n\n\nf(1)", (1,)), "cell-0"
     )
     assert html.startswith(
-        '<div class="highlight"><pre tabindex="0"><code><span class="k">def'
+        '<div class="highlight"><pre tabindex="0"><span><code><span class="k">def'
     )
     assert 'data-clipboard-target="#cell-0 code"' in html
     assert '<span class="k">return</span> x + <span class="mi">1</span>' in html
@@ -78,7 +78,7 @@ def test_code_is_coloured_sparingly() -> None:
 
 def test_a_string_is_one_element() -> None:
     html = render_code(Cell("f'甲 {x:.2f} 乙', None", (1,)), "cell-0")
-    assert re.findall("<span.*?</span>", html) == [
+    assert re.findall("<span class.*?</span>", html) == [
         '<span class="s2">\'甲 {</span>',
         '<span class="s2">:.2f} 乙\'</span>',
     ]
