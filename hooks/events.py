@@ -456,7 +456,8 @@ def on_env(env: Any, config: MkDocsConfig, files: Files) -> Any:
         raise Abort(f"共 {len(lines)} 处错误，没有发布。")
     env.trim_blocks = env.lstrip_blocks = True  # 网页里不留模板的空行
     env.globals |= {"config": config, "offline": _offline(config)}
-    build.policy = shell.security_policy(env, offline=_offline(config))
+    if not _serving():  # 预览时 MkDocs 要在网页里加自动刷新的脚本
+        build.policy = shell.security_policy(env, offline=_offline(config))
     env.globals["content_security_policy"] = build.policy
     return env
 
@@ -476,8 +477,9 @@ def _index(config: MkDocsConfig) -> None:
 @event_priority(-100)
 def _publish(config: MkDocsConfig) -> None:
     """写上响应头，换上新网站；严格构建有警告时不换，MkDocs 随后自己停下。"""
-    headers = shell.headers(build.policy)
-    Path(config.site_dir, "_headers").write_text(headers, encoding="utf-8")
+    if build.policy:
+        headers = shell.headers(build.policy)
+        Path(config.site_dir, "_headers").write_text(headers, encoding="utf-8")
     if build.staging and not (config.strict and build.warnings.get_counts()):
         config.site_dir = str(build.staging.target)
         build.staging.publish()

@@ -8,6 +8,7 @@ const { Span, SymbolNode } = katex.__domTree;
 const css = readFileSync(new URL(import.meta.resolve("katex/dist/katex.min.css")), "utf8");
 const STYLED = new Set(Array.from(css.matchAll(/\.([a-z][\w-]*)/g), (match) => match[1]));
 const SIZES = [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.44, 1.728, 2.074, 2.488];
+const SCRIPTS = new Set(["msub", "msup", "msubsup", "munder", "mover", "munderover"]);
 const ROWS = new Set(["math", "mstyle", "msqrt", "mtd", "mpadded"]); // 内容自成一行
 
 const em = (value) => `${+value.toFixed(4)}em`;
@@ -101,6 +102,10 @@ const isLetter = (node) =>
 function trimMath(node) {
   if (!node.children) return [node];
   if (node.type === "semantics") return trimMath(node.children[0]);
+  // KaTeX 给 \max 两个节点，角标里只许一个：留下字，不要看不见的「作用于」
+  if (SCRIPTS.has(node.type)) {
+    node.children = node.children.map((child) => (child.type ? child : child.children[0]));
+  }
   node.children = node.children.flatMap(trimMath);
   const [only, ...others] = node.children;
   if (ROWS.has(node.type) && others.length === 0 && only?.type === "mrow") node.children = only.children;

@@ -56,10 +56,13 @@ def url(page: str) -> str:
 
 
 def lay_out(page: Page) -> None:
-    """离屏幕远的也排好版，才好逐个检查。"""
-    page.eval_on_selector_all(
-        "article > *", "all => all.map(e => e.style.contentVisibility = 'visible')"
-    )
+    """离屏幕远的也排好版，颜色不再变化，才好逐个检查。"""
+    script = """async all => {
+      for (const e of all) e.style.contentVisibility = "visible"
+      await new Promise(requestAnimationFrame)
+      await Promise.allSettled(document.getAnimations().map(a => a.finished))
+    }"""
+    page.eval_on_selector_all("article > *", script)
 
 
 def moved(page: Page) -> float:

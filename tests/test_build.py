@@ -18,7 +18,7 @@ def test_outputs_stand_below_their_blocks(built: SmallSite) -> None:
         for text in (
             "准备代码",
             'href="reference/#snippets.a.double"',
-            "<code>42</code>",
+            "<samp>42</samp>",
             'aria-label="从一到二"',
             "<figcaption>图 1：一条线</figcaption>",
             'class="error"',
@@ -31,7 +31,7 @@ def test_outputs_stand_below_their_blocks(built: SmallSite) -> None:
 
 
 def test_what_cannot_change_an_output_runs_nothing(built: SmallSite) -> None:
-    before = built.html().count("<code>42</code>")
+    before = built.html().count("<samp>42</samp>")
     page = PAGE.replace("行内", "正文里").replace("一条线", "一条直线")
     page = page.replace('["raises-exception"]', '["raises-exception", "hide-input"]')
     built.write(
@@ -46,7 +46,7 @@ def test_what_cannot_change_an_output_runs_nothing(built: SmallSite) -> None:
     assert (status, executed(output)) == (0, set()), output
     assert "正文里" in built.html()
     assert "一条直线" in built.html()
-    assert built.html().count("<code>42</code>") == before == 1
+    assert built.html().count("<samp>42</samp>") == before == 1
 
 
 def test_what_can_change_an_output_runs_its_pages(
@@ -63,7 +63,7 @@ def test_what_can_change_an_output_runs_its_pages(
     assert rebuild() == {"index"}
     built.write({"docs/index.md": PAGE.replace("double(21)", "double(4)")})
     assert rebuild() == {"index"}
-    assert "<code>8</code>" in built.html()
+    assert "<samp>8</samp>" in built.html()
     built.write({"docs/index.md": PAGE.replace("label=", "lw=2, label=")})
     assert rebuild() == {"index"}
 
@@ -108,7 +108,7 @@ def test_bom_and_crlf_are_fine(built: SmallSite) -> None:
     built.write({"docs/index.md": "\ufeff" + PAGE.replace("\n", "\r\n")})
     status, output = built.build()
     assert status == 0, output
-    assert "<code>42</code>" in before
+    assert "<samp>42</samp>" in before
     assert built.html() == before
 
 

@@ -23,7 +23,7 @@ def convert(text: str) -> tuple[str, list[tuple[str, str]]]:
 def test_inline_and_display() -> None:
     html, found = convert("甲 $a < b$ 乙\n\n$$\n\\frac{1}{2} \\& \\text{中}\n$$\n")
     assert found == []
-    assert html.count('<span class="arithmatex katex"') == 1
+    assert html.count('<var class="arithmatex katex"') == 1
     assert html.count('<span class="katex-display"><span class="katex">') == 1
     assert "<mo>&lt;</mo>" in html
     assert "frac{" not in html, "页面上不留 TeX 原文"
@@ -126,3 +126,8 @@ def test_fonts_are_the_same_bytes_every_time() -> None:
 
 def test_no_formula_no_font() -> None:
     assert set(assets("<p>甲</p>")) == {"LICENSE", "katex.min.css"}
+
+
+def test_a_function_name_is_one_child_of_its_script() -> None:
+    html = render_tex(r"\sigma_{\max}", display=False)
+    assert "<msub><mi>σ</mi><mi>max</mi></msub>" in html

@@ -6,9 +6,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 
-LOCK = json.loads((ROOT / "hooks" / "package-lock.json").read_text(encoding="utf-8"))
+LOCKS = [ROOT / folder / "package-lock.json" for folder in ("hooks", "tests")]
 
 
 def normal(name: str) -> str:
@@ -37,8 +39,11 @@ def test_each_dependency_has_its_reason_in_the_readme() -> None:
     rows = [row.split("|")[1:3] for row in table.splitlines()[2:]]
     assert all(reason.strip() for _, reason in rows)
     listed = [normal(name.strip()) for names, _ in rows for name in names.split("、")]
-    package = json.loads((ROOT / "hooks" / "package.json").read_text(encoding="utf-8"))
-    assert sorted(listed) == sorted(declared() | set(package["dependencies"]))
+    wanted = declared()
+    for lock in LOCKS:
+        package = json.loads(lock.with_name("package.json").read_text("utf-8"))
+        wanted |= set(package["dependencies"])
+    assert sorted(listed) == sorted(wanted)
 
 
 def test_every_installed_dependency_is_pinned() -> None:
@@ -61,8 +66,10 @@ def test_every_installed_dependency_is_pinned() -> None:
                 todo.append(normal(requirement))
 
 
-def test_npm_packages_have_digests_and_no_address_of_a_mirror() -> None:
-    packages = {k: v for k, v in LOCK["packages"].items() if k}
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.parent.name)
+def test_npm_packages_have_digests_and_no_address_of_a_mirror(lock: Path) -> None:
+    found = json.loads(lock.read_text(encoding="utf-8"))["packages"]
+    packages = {k: v for k, v in found.items() if k}
     assert packages
     for name, package in packages.items():
         assert package["integrity"].startswith("sha512-"), name

@@ -40,8 +40,8 @@ def test_a_page_is_built_without_mkdocs(small_site: SmallSite) -> None:
     )
     assert status == 0, output
     for text in (
-        '<span class="arithmatex katex"',
-        "<code>42</code>",
+        '<var class="arithmatex katex"',
+        "<samp>42</samp>",
         'aria-label="从一到二"',
         "<figcaption>图 1：一条线</figcaption>",
         "unsupported operand type(s)",
