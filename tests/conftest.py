@@ -12,6 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import torch
+from filelock import FileLock
 from playwright.sync_api import Browser
 
 from tests.web import SITE_URL, NoBrowser, open_browser
@@ -190,10 +191,16 @@ def built(small_site: SmallSite) -> SmallSite:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """整个网站，严格构建一次。"""
-    folder = tmp_path_factory.mktemp("site")
-    status, output = run(ROOT, *mkdocs_command("build", "--site-dir", str(folder)))
-    assert status == 0, output
+    """整个网站，严格构建一次；并排跑的几个进程共用一份。"""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "site"
+    with FileLock(shared / "site.lock"):
+        if not folder.exists():
+            command = mkdocs_command("build", "--strict", "--site-dir", str(folder))
+            status, output = run(ROOT, *command)
+            assert status == 0, output
     return folder
 
 

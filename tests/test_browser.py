@@ -57,12 +57,13 @@ def url(page: str) -> str:
 
 def lay_out(page: Page) -> None:
     """离屏幕远的也排好版，颜色不再变化，才好逐个检查。"""
-    script = """async all => {
+    script = """all => {
       for (const e of all) e.style.contentVisibility = "visible"
-      await new Promise(requestAnimationFrame)
-      await Promise.allSettled(document.getAnimations().map(a => a.finished))
+      document.body.offsetTop  // 这就排版，不等下一帧
+      const running = document.getAnimations().filter(a => a instanceof CSSTransition)
+      running.forEach(a => a.finish())
     }"""
-    page.eval_on_selector_all("article > *", script)
+    page.eval_on_selector_all("article > *, article .doc-object", script)
 
 
 def moved(page: Page) -> float:
