@@ -113,7 +113,7 @@ def read(browser: Browser) -> Iterator[Callable[..., Reader]]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_desktop(read: Callable[..., Reader], page: str) -> None:
-    """版面不动，一行 35 到 45 个字，88 列的代码不必滚动，图上的字看得清。"""
+    """版面不动，一行 35 到 45 个字，88 列的代码不必滚动，每个标题有链接。"""
     reader = read(**DESKTOP)
     reader.page.goto(url(page))
     assert moved(reader.page) <= 0.01
