@@ -253,14 +253,18 @@ def test_print(read: Callable[..., Reader], stem: str) -> None:
     page.emulate_media(media="print", color_scheme="dark")
     for kind in "md-header", "md-sidebar", "md-footer", "headerlink", "md-code__nav":
         assert not page.locator(f".{kind}").first.is_visible(), kind
-    folded = page.locator("article details > :last-child").all()
-    assert folded
-    assert all(element.bounding_box() for element in folded)
+    shown = page.eval_on_selector_all(
+        "article details > :last-child", "all => all.map(e => e.checkVisibility())"
+    )
+    assert shown
+    assert all(shown)
     page = read(**DESKTOP, color_scheme="dark").page
     page.goto(url(stem))
     page.emulate_media(media="print", color_scheme="dark")
     white = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert white == "rgb(255, 255, 255)"
+    line = page.evaluate("getComputedStyle(document.body).getPropertyValue('--fig-1')")
+    assert line == "#2456b3"  # 明的一套
     colours = page.eval_on_selector_all("figure svg text, article p", TEXT_COLOURS)
     assert [(text, ratio) for text, ratio in colours if ratio < 4.5] == []
 
