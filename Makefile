@@ -27,7 +27,7 @@ offline: $(NODE_READY) ## 构建从磁盘打开的网站到 site-offline/，双�
 	OFFLINE=true $(BIN)/mkdocs build --strict --site-dir site-offline
 
 test: $(NODE_READY) ## 运行全部测试
-	$(BIN)/pytest --cov --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --cov --numprocesses auto --dist worksteal
 
 check: $(PYTHON_READY) ## 检查格式、写法、类型和依赖
 	$(BIN)/ruff format --check .

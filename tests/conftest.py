@@ -162,21 +162,27 @@ class SmallSite:
         return (self.folder / "site" / path).read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def small_site(tmp_path: Path) -> SmallSite:
-    """一个空的小网站，有首页。"""
-    (tmp_path / "hooks").symlink_to(ROOT / "hooks")
-    shutil.copytree(ROOT / "docs" / "assets", tmp_path / "docs" / "assets")
-    for folder in "snippets", "tests":
-        (tmp_path / folder).mkdir()
-    site = SmallSite(tmp_path)
+def start_site(folder: Path) -> SmallSite:
+    """在空的 `folder` 里写一个小网站，只有首页。"""
+    (folder / "hooks").symlink_to(ROOT / "hooks")
+    shutil.copytree(ROOT / "docs" / "assets", folder / "docs" / "assets")
+    for name in "snippets", "tests":
+        (folder / name).mkdir()
+    site = SmallSite(folder)
     site.write({"docs/index.md": "# 首页\n"})
     return site
 
 
 @pytest.fixture
-def built(small_site: SmallSite) -> SmallSite:
-    """有两页的小网站，已构建一次。"""
+def small_site(tmp_path: Path) -> SmallSite:
+    """一个空的小网站，有首页。"""
+    return start_site(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> SmallSite:
+    """有两页的小网站，已构建一次；不要改它。"""
+    small_site = start_site(tmp_path_factory.mktemp("built"))
     small_site.write(
         {
             "snippets/a.py": SNIPPETS,
@@ -187,6 +193,13 @@ def built(small_site: SmallSite) -> SmallSite:
     status, output = small_site.build()
     assert status == 0, output
     return small_site
+
+
+@pytest.fixture
+def built(built_once: SmallSite, tmp_path: Path) -> SmallSite:
+    """有两页的小网站，已构建一次；每个测试自己的一份。"""
+    shutil.copytree(built_once.folder, tmp_path, symlinks=True, dirs_exist_ok=True)
+    return SmallSite(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from tests.test_browser import DESKTOP, PHONE, lay_out, url
+from tests.test_browser import DESKTOP, PHONE, VIOLATIONS, lay_out, url
 from tests.test_site import PAGES
 
 
@@ -21,6 +21,6 @@ def test_axe(browser: Browser, page: str, window: dict[str, Any]) -> None:
     tab = context.new_page()
     tab.goto(url(page))
     lay_out(tab)
-    results = Axe().run(tab)
+    results = Axe().run(tab, options=VIOLATIONS)
     context.close()
     assert results.violations_count == 0, results.generate_report()

@@ -22,6 +22,7 @@ PHONE: dict[str, Any] = {
     "is_mobile": True,
 }
 FIRST_LOAD = 150_000
+VIOLATIONS = {"resultTypes": ["violations"]}  # axe 只细列有问题的，快一倍
 TEXT_COLOURS = """elements => elements.map(e => {
   const parse = colour => colour.match(/[\\d.]+/g).map(Number)
   const opaque = e => {
