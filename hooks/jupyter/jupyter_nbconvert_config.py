@@ -7,3 +7,4 @@ c.NotebookClient.kernel_manager_class = execution.SilentKernelManager
 c.NotebookClient.timeout = execution.time_limit()
 c.NotebookClient.on_cell_execute = execution.remember
 c.NotebookClient.extra_arguments = ["--IPKernelApp.log_level=50"]
+c.NotebookClient.shutdown_kernel = "immediate"  # 结果已经取到，不等内核自己收拾
