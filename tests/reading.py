@@ -5,6 +5,7 @@ import os
 import shutil
 import statistics
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -187,7 +188,8 @@ def validate(paths: Sequence[Path]) -> Counter[Path] | None:
     for message in messages:
         if not message["message"].startswith(THEME_ERRORS):
             place = f"{Path(message['url']).parent.name}:{message['lastLine']}"
-            print(f"Nu {place} {' '.join(message['message'].split())}")
+            text = " ".join(message["message"].split())
+            print(f"Nu {place} {text}", file=sys.stderr)
     return Counter(
         Path(urlsplit(message["url"]).path)
         for message in messages
