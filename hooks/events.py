@@ -352,7 +352,7 @@ def on_page_content(content: str, page: Page, **_: Any) -> str:
         if f'id="cell-{number}"' not in content:
             message = "这一块没有画出来；它若在注释或别的块里，请移到外面"
             build.found.add((page.file.src_uri, faults.Fault(cell.line, message)))
-    return content
+    return drawing.lighten_reference(content) if "doc-object" in content else content
 
 
 def _reference(match: re.Match[str]) -> str:
@@ -367,9 +367,10 @@ def _reference(match: re.Match[str]) -> str:
 
 
 def _evidence(match: re.Match[str]) -> str:
-    """一题的证据表。"""
+    """一题的证据表，外面多一个 div：离屏幕远就不排版，Material 的脚本动表格也不重排。"""
     listed = [claim for claim in build.claims.values() if claim.stem == match[1]]
-    return "\n".join(claims.tabulate(listed, build.measures, f"{match[1]}.md"))
+    rows = claims.tabulate(listed, build.measures, f"{match[1]}.md")
+    return "\n".join(['<div class="evidence" markdown>', "", *rows, "", "</div>"])
 
 
 def _times(data: Path, match: re.Match[str]) -> str:
