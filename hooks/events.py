@@ -367,7 +367,7 @@ def _reference(match: re.Match[str]) -> str:
 
 
 def _evidence(match: re.Match[str]) -> str:
-    """一题的证据表，外面多一个 div：离屏幕远就不排版，Material 的脚本动表格也不重排。"""
+    """一题的证据表；外面的 div 离屏幕远就不排版，Material 的脚本动表格也不重排。"""
     listed = [claim for claim in build.claims.values() if claim.stem == match[1]]
     rows = claims.tabulate(listed, build.measures, f"{match[1]}.md")
     return "\n".join(['<div class="evidence" markdown>', "", *rows, "", "</div>"])
