@@ -243,7 +243,7 @@ def tabulate(
             basis,
             '<span data-search-exclude="true">'
             f"[原句]({page}#claim-{claim.id}) "
-            f"[函数](reference.md#{module}.{claim.function}) "
+            f"[函数](reference/{claim.stem}.md#{module}.{claim.function}) "
             f"[测试](#test) `{claim.id}`</span>",
         ]
         yield f"| {' | '.join(cells)} |"

@@ -152,11 +152,13 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     registry, errors = claims.read_claims(root / "tests" / "claims")
     build = Build(cache=Cache(root / ".cache"), claims=registry, troubles=set(errors))
     Hooks._load_hook.cache_clear()  # 否则 MkDocs 只加载本文件一次
+    logger = logging.getLogger("mkdocs")
+    logger.setLevel(min(logger.level, logging.WARNING))  # --quiet 瞒下警告，死链就过了
     logging.getLogger("mkdocs.structure.pages").filters[:] = [_LinkFilter()]
     logging.getLogger("mkdocs.commands.build").filters[:] = [_SetupFilter()]
     if not _serving():
         build.warnings.setLevel(logging.WARNING)
-        logging.getLogger("mkdocs").addHandler(build.warnings)
+        logger.addHandler(build.warnings)
         build.staging = Staging(Path(config.site_dir))
         config.site_dir = str(build.staging.folder)
 
@@ -434,7 +436,8 @@ def _sources(cell: cells.Cell, page: Page) -> str:
     for path, section in cell.citations:
         name = f"{path.removesuffix('.py').replace('/', '.')}.{section}"
         if name.startswith("snippets."):
-            url = get_relative_url("reference/", page.url)
+            suffix = "/" if page.file.use_directory_urls else ".html"
+            url = get_relative_url(f"reference/{Path(path).stem}{suffix}", page.url)
             text = name.removeprefix("snippets.")
             links.append(f'<a href="{url}#{name}"><code>{text}</code></a>')
     return f'<p class="cell-note">完整说明：{"，".join(links)}</p>' if links else ""

@@ -129,7 +129,7 @@ def test_the_table_lists_expected_and_measured(tmp_path: Path) -> None:
         "≈ 0.3333 ± 0.1",
         "| 0.35 |",
         "[原句](stem.md#claim-one)",
-        "[函数](reference.md#snippets.experiments.stem.f)",
+        "[函数](reference/stem.md#snippets.experiments.stem.f)",
         "丙<br>容差：乙",
         "[测试](#test) `one`",
     ):

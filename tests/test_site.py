@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 from tests.test_docs import STEMS, cells_of
 
 PAGES = ["index", *STEMS, "original", "errata", "evidence", "glossary", "reference"]
-PAGES += ["pipeline"]
+PAGES += [*(f"reference/{name}" for name in [*STEMS, "digits"]), "pipeline"]
 BASE = "http://site.invalid/"
 LOADING = {  # 浏览器不等点击就会去取的
     "audio": "src",
