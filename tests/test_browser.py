@@ -213,7 +213,7 @@ def test_instant_navigation_and_back(read: Callable[..., Reader]) -> None:
     page.get_by_role("link", name="Q4 权重初始化").first.click()
     page.wait_for_url(url("weight_init"))
     page.locator("article .katex-base").first.wait_for()
-    assert page.locator("figure > svg").first.is_visible()
+    page.locator("figure > svg").first.wait_for()
     assert copy(page, "#cell-1").startswith("def constant_init(")
     page.locator("label[title=切换到深色]").click()
     assert page.locator("body").get_attribute("data-md-color-scheme") == "slate"
