@@ -33,7 +33,7 @@ REFERENCE = re.compile(
 )
 MARKER = re.compile(r"^\s*# --8<-- \[(start|end):(\w+)\]$", re.M)
 MODULES = sorted(p for p in SNIPPETS.rglob("*.py") if p.name != "__init__.py")
-PAGES = sorted(DOCS.rglob("*.md"))
+PAGES = sorted(DOCS.glob("*.md"))
 
 
 def module_id(path: Path) -> str:
