@@ -27,9 +27,6 @@ from hooks.runs import ANSI
 PLAIN = {Name, Operator, Punctuation, Text, Whitespace}
 PLAIN |= {Keyword.Constant, Name.Function.Magic, Name.Variable.Magic, String.Affix}
 QUOTED = {String.Single, String.Interpol}
-# 多一层 span：Material 的脚本于是不逐块量宽，长的页面快一倍；
-# 能得到焦点，窄屏上可以横向滚动
-STILL = '<pre tabindex="0"><span>'
 
 
 def shorten_docstrings(code: str) -> str:
@@ -86,21 +83,12 @@ def render_code(cell: Cell, name: str) -> str:
         '<button class="md-code__button" title="复制代码" data-md-type="copy" '
         f'data-clipboard-target="#{name} code"></button>'
     )
+    # 多一层 span：Material 的脚本于是不逐块量宽，长的页面快一倍
     return (
         '<div class="highlight">'
-        f"{STILL}<code>{spans}</code></span></pre>"
+        f'<pre tabindex="0"><span><code>{spans}</code></span></pre>'
         f'<div class="md-code__nav">{copy}</div></div>'
     )
-
-
-def lighten_reference(content: str) -> str:
-    """让 API 参考里的代码也不逐块量宽，见 `STILL`。
-
-    Args:
-        content: mkdocstrings 画出的 HTML。
-    """
-    content = content.replace("<pre><span></span><code>", f"{STILL}<code>")
-    return content.replace("</code></pre>", "</code></span></pre>")
 
 
 def render_outputs(cell: Cell, outputs: Sequence[dict[str, Any]], prefix: str) -> str:

@@ -354,7 +354,7 @@ def on_page_content(content: str, page: Page, **_: Any) -> str:
         if f'id="cell-{number}"' not in content:
             message = "这一块没有画出来；它若在注释或别的块里，请移到外面"
             build.found.add((page.file.src_uri, faults.Fault(cell.line, message)))
-    return drawing.lighten_reference(content) if "doc-object" in content else content
+    return content
 
 
 def _reference(match: re.Match[str]) -> str:
