@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from tests.conftest import ROOT, mkdocs_command, run
 from tests.test_docs import STEMS
 from tests.test_search import Query, read_queries
-from tests.test_site import PAGES, resolve
+from tests.test_site import PAGES, broken_links, resolve
 from tests.web import SITE_URL
 
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
@@ -287,6 +287,7 @@ def test_opened_from_disk(browser: Browser, tmp_path: Path) -> None:
     command = mkdocs_command("build", "--strict", "--site-dir", str(tmp_path))
     status, output = run(ROOT, *command, OFFLINE="true", SITE_URL="")
     assert status == 0, output
+    assert broken_links(tmp_path, from_disk=True) == []
     reader = Reader(browser, **DESKTOP)
     page = reader.page
     page.goto((tmp_path / "index.html").as_uri())
