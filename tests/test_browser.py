@@ -1,6 +1,7 @@
 """在真的浏览器里读网站：桌面、手机、深色、不开脚本、打印、搜索、从磁盘打开。"""
 
 import gzip
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def read(browser: Browser) -> Iterator[Callable[..., Reader]]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_desktop(read: Callable[..., Reader], page: str) -> None:
-    """版面不动，一行 35 到 45 个字，88 列的代码不必滚动，每个标题有链接。"""
+    """版面不动，中文字体，一行 35 到 45 个字，88 列的代码不必滚动，每个标题有链接。"""
     reader = read(**DESKTOP)
     reader.page.goto(url(page))
     assert moved(reader.page) <= 0.01
@@ -124,6 +125,11 @@ def test_desktop(read: Callable[..., Reader], page: str) -> None:
       return p.clientWidth / parseFloat(getComputedStyle(p).fontSize)
     }"""
     assert 35 <= reader.page.evaluate(measure) <= 45
+    fonts = """all => all.map(e => getComputedStyle(e))
+      .map(s => `${s.fontFamily}; ${s.fontFeatureSettings}`)"""
+    chinese = re.compile(r".*Microsoft YaHei.*; normal")
+    used = reader.page.eval_on_selector_all("body, article p, pre code", fonts)
+    assert [font for font in set(used) if not chinese.fullmatch(font)] == []
     columns = """() => [...document.querySelectorAll(".cell .highlight pre")]
       .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"""
     for code in reader.page.evaluate(columns):
