@@ -19,6 +19,7 @@ from hooks.faults import Fault, find_line
 
 ID = r"[a-z][a-z0-9-]*"
 MARK = rf"\[\[({ID})\]\]"
+ROUNDING = 1e-5  # 预期为 0 而容许的差不超过它，差的就只是舍入
 RELATIONS: dict[str, Callable[[float, float, float], bool]] = {
     "≈": lambda value, expected, tolerance: abs(value - expected) <= tolerance,
     "=": lambda value, expected, _: value == expected,
@@ -75,7 +76,7 @@ class Claim:
         return RELATIONS[self.relation](measured, expected, tolerance)
 
     def show(self, measured: float | None) -> str:
-        """写出实测的值；预期为 0 时只剩舍入误差，各处理器不同，就只说不超过多少。
+        """写出实测的值；只剩舍入误差时，各处理器不同，就只说不超过多少。
 
         Args:
             measured: 实测的值，没有测得则为 `None`。
@@ -83,8 +84,9 @@ class Claim:
         if measured is None:
             return "未测得"
         tolerance = _evaluate(self.tolerance)
-        if _evaluate(self.expected) == 0 and 0 < abs(measured) <= tolerance:
-            return f"不超过 {format_number(tolerance)}"
+        rounding = _evaluate(self.expected) == 0 and tolerance <= ROUNDING
+        if rounding and 0 < abs(measured) <= tolerance:
+            return f"不超过 {format_number(tolerance, digits=2)}"
         return format_number(measured)
 
     def describe(self) -> str:

@@ -1,5 +1,6 @@
-// 一行一个请求 {tex, display}，一行一个答复 {html} 或 {error}。
-// html 是 .katex 里的内容：KaTeX 的排版树省去不影响样子的元素，与 katex.css 相配。
+// 一行一个请求 {tex, display}，一行一个答复 {parts} 或 {error}。
+// parts 是 .katex 里的内容，先是 MathML，再是一段一段的 HTML，折行只在段与段之间。
+// KaTeX 的排版树省去不影响样子的元素，与 katex.css 相配。
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import katex from "katex";
@@ -9,6 +10,8 @@ const css = readFileSync(new URL(import.meta.resolve("katex/dist/katex.min.css")
 const STYLED = new Set(Array.from(css.matchAll(/\.([a-z][\w-]*)/g), (match) => match[1]));
 const SIZES = [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.44, 1.728, 2.074, 2.488];
 const SCRIPTS = new Set(["msub", "msup", "msubsup", "munder", "mover", "munderover"]);
+const SHORT = 10; // 不多于这么多个字符的公式不折行
+const LONG = 20; // 括号连同前后，不多于这么多个字符才不折行
 const ROWS = new Set(["math", "mstyle", "msqrt", "mtd", "mpadded"]); // 内容自成一行
 
 const em = (value) => `${+value.toFixed(4)}em`;
@@ -118,25 +121,44 @@ function trimMath(node) {
   return others.length === 0 ? node.children : [node];
 }
 
+const textOf = (node) => node.text ?? node.children?.map(textOf).join("") ?? "";
+
+// 短的公式，和括号里面，不折行：相连的段并成一段
+function join(bases) {
+  const short = bases.map(textOf).join("").length <= SHORT;
+  const joined = [];
+  let depth = 0;
+  for (const base of bases) {
+    const last = joined.at(-1);
+    const fits = last && (textOf(last) + textOf(base)).length <= LONG;
+    if (last && (short || (depth > 0 && fits))) last.children.push(...base.children);
+    else joined.push(base);
+    depth += textOf(base).match(/[([{]/g)?.length ?? 0;
+    depth -= textOf(base).match(/[)\]}]/g)?.length ?? 0;
+  }
+  return joined;
+}
+
 function render(tex, display) {
   let tree = katex.__renderToDomTree(tex, { displayMode: display, strict: "error" });
   if (display) tree = tree.children[0];
   const [{ children: [math] }, html] = tree.children;
   delete math.attributes.xmlns;
   trimMath(math);
-  for (const base of html.children) {
+  const bases = display ? html.children : join(html.children);
+  for (const base of bases) {
     base.children = base.children.filter((node) => !isSpare(node));
     trim(base);
     base.setAttribute("aria-hidden", "true");
   }
-  return [math, ...html.children].map((node) => node.toMarkup()).join("");
+  return [math, ...bases].map((node) => node.toMarkup());
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { tex, display } = JSON.parse(line);
   let reply;
   try {
-    reply = { html: render(tex, display) };
+    reply = { parts: render(tex, display) };
   } catch (error) {
     reply = { error: error.message };
   }

@@ -28,6 +28,9 @@ HERE = Path(__file__).parent
 KATEX = HERE / "node_modules" / "katex" / "dist"
 
 
+OPENING, CLOSING = "（「『《“‘([", "，。、；：？！）」』》”’…,.;:?!)]%\u2060"
+
+
 class TexError(ValueError):
     """KaTeX 不接受的公式。"""
 
@@ -74,20 +77,24 @@ def stop() -> None:
 
 
 @functools.cache
-def render_tex(tex: str, *, display: bool) -> str:
-    r"""把一个公式排成 HTML 与 MathML，外面须有 `.katex`。
+def render_tex(tex: str, *, display: bool) -> list[str]:
+    r"""把一个公式排成 MathML 与 HTML，外面须有 `.katex`。
 
     Args:
         tex: 公式。
         display: 是否独占一行。
+
+    Returns:
+        先是 MathML，再是一段一段的 HTML：只在段与段之间可以折行。
 
     Raises:
         TexError: 公式有误，包括 `\text` 之外的中文。
         SetupError: 没有 KaTeX 或 Node，或 KaTeX 的进程一启动就死。
 
     Example:
-        >>> render_tex("x^2", display=False)[:20]
-        '<math><msup><mi>x</m'
+        >>> mathml, *bases = render_tex("x^2 + y", display=False)
+        >>> mathml[:20], len(bases)
+        ('<math><msup><mi>x</m', 1)
     """
     request = json.dumps({"tex": tex, "display": display})
     for _ in range(2):  # 进程被杀了，就再启动一次
@@ -104,7 +111,7 @@ def render_tex(tex: str, *, display: bool) -> str:
         raise SetupError("KaTeX 的进程一启动就死，请重装：npm ci --prefix hooks")
     if "error" in reply:
         raise TexError(_explain(reply["error"]))
-    return str(reply["html"])
+    return list(reply["parts"])
 
 
 def _explain(error: str) -> str:
@@ -124,9 +131,10 @@ class _Typeset(Treeprocessor):
         self.report = report
 
     def run(self, root: Element) -> None:
-        for element in root.iter():
-            if element.get("class") == "arithmatex":
-                self._typeset(element)
+        for parent in list(root.iter()):
+            for element in list(parent):
+                if element.get("class") == "arithmatex":
+                    self._typeset(element, parent)
         for text in _prose(root):
             if "$" in text:
                 # 行内的 \$ 到这里已不是美元号
@@ -134,7 +142,7 @@ class _Typeset(Treeprocessor):
                     text.strip(), "公式没有被认出：$ 内侧不留空格，$$ 前后要有空行"
                 )
 
-    def _typeset(self, element: Element) -> None:
+    def _typeset(self, element: Element, parent: Element) -> None:
         # arithmatex 把独占一行的公式转义过，行内的没有
         display = element.tag == "div"
         wrapped = html.unescape(element.text or "") if display else element.text or ""
@@ -143,20 +151,67 @@ class _Typeset(Treeprocessor):
         if display:
             element.set("tabindex", "0")  # 窄屏上可以用键盘横向滚动
         try:
-            text = render_tex(tex, display=display)
+            parts = render_tex(tex, display=display)
         except TexError as error:
             self.report(tex, f"公式有误：{error}")
             element.set("class", "arithmatex error")
             element.text = AtomicString(f"{tex}（{error}）")
         else:
             if display:
-                text = f'<span class="katex">{text}</span>'
+                text = f'<span class="katex">{"".join(parts)}</span>'
                 text = f'<span class="katex-display">{text}</span>'
+                element.text = self.md.htmlStash.store(text)
             else:
-                # 搜索插件按标签名配对：公式里套着 <span>，外面就不能也是
-                element.tag = "var"
-                element.set("class", "arithmatex katex")
-            element.text = self.md.htmlStash.store(text)
+                self._set_in_line(element, parent, parts)
+
+    def _set_in_line(self, formula: Element, parent: Element, parts: list[str]) -> None:
+        """排一个行内的公式；紧挨着它的标点和主张的标记，与它不分在两行。"""
+        at = list(parent).index(formula)
+        neighbour = parent[at - 1] if at else None
+        before = (parent.text if neighbour is None else neighbour.tail) or ""
+        marks, tail = [], formula.tail or ""
+        for sibling in parent[at + 1 :]:
+            if tail or sibling.get("class") != "claim":
+                break
+            marks.append(sibling)
+            tail, sibling.tail = sibling.tail or "", None
+        opening = before[len(before.rstrip(OPENING)) :]
+        closing = tail[: len(tail) - len(tail.lstrip(CLOSING))]
+
+        first = 2 if opening else 0  # MathML 总和第一段在一起
+        last = len(parts) - (1 if marks or closing else 0)
+        pieces = [parts[:first], parts[first:last], parts[last:]]
+        if len(parts) == 2:
+            pieces = [parts]
+        nodes = []
+        for piece in filter(None, pieces):
+            # 搜索插件按标签名配对：公式里套着 <span>，外面就不能也是
+            attributes = {"class": "katex", "data-search-exclude": "true"}
+            nodes.append(Element("var", attributes))
+            nodes[-1].text = self.md.htmlStash.store("".join(piece))
+        nodes[0].set("class", "arithmatex katex")
+        if opening:
+            nodes[0] = _unbroken(opening, nodes[0])
+        if marks or closing:
+            if nodes[-1].tag == "var":
+                nodes[-1] = _unbroken("", nodes[-1])
+            nodes[-1].extend(marks)
+            nodes[-1][-1].tail = closing
+        nodes[-1].tail = tail[len(closing) :]
+        parent[at : at + 1 + len(marks)] = nodes
+        before = before[: len(before) - len(opening)]
+        if neighbour is None:
+            parent.text = before
+        else:
+            neighbour.tail = before
+
+
+def _unbroken(text: str, child: Element) -> Element:
+    """文字和元素放在一起，中间不折行。"""
+    span = Element("span", {"class": "unbroken"})
+    span.text = text
+    span.append(child)
+    return span
 
 
 def _prose(element: Element) -> Iterator[str]:

@@ -103,7 +103,7 @@ def make_separator(dictionary: Sequence[str]) -> str:
             f"{HAN}+{SKIPPED}",
             f"{NUMBER}{SKIPPED}",
             *FILLERS,
-            r"""[\s\-=/,;:?!()[\]{}<>"'`、。，．；：？！（）「」『』《》“”‘’…—·]+""",
+            r"""[\s\-=/,;:?!()[\]{}<>"'`、。，．；：？！（）「」『』《》“”‘’…—·×]+""",
             r"\.(?!\d)",
             f"(?<={END})",
             f"(?<={HAN})(?=[A-Za-z0-9])",
@@ -126,6 +126,7 @@ def cut(text: str, dictionary: Iterable[str]) -> str:
         'ResNet 的感受野\u200b和\u2060 3\u2060 层\u2060'
     """
     known = set(dictionary)
+    text = re.sub(r"(?<=\d)×(?=\d)", "x", text)  # 3×3 是一个词，问「3×3」按前缀找到它
     return re.sub(
         f"{HAN}+|{NUMBER}",
         lambda match: "".join(_tails(_words(match[0], known), known)),

@@ -4,17 +4,20 @@ import io
 import re
 
 import pytest
+from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 from markdown import Markdown
 
+from hooks.claims import ClaimMarks
 from hooks.maths import MathsExtension, TexError, _subset, assets, render_tex
 
 
 def convert(text: str) -> tuple[str, list[tuple[str, str]]]:
     found: list[tuple[str, str]] = []
     extension = MathsExtension(lambda tex, message: found.append((tex, message)))
+    marks = ClaimMarks(str, lambda _, message: found.append(("", message)))
     md = Markdown(
-        extensions=["pymdownx.arithmatex", "tables", extension],
+        extensions=["pymdownx.arithmatex", "tables", extension, marks],
         extension_configs={"pymdownx.arithmatex": {"generic": True}},
     )
     return md.convert(text), found
@@ -66,16 +69,16 @@ def test_dollars_meant_as_such_are_fine(text: str) -> None:
 def test_formulas_have_no_element_to_spare(
     tex: str, mathml: str, shown: str | None
 ) -> None:
-    html = render_tex(tex, display=False)
-    math, _, rest = html.partition("</math>")
-    assert math == f"<math>{mathml}"
+    math, *bases = render_tex(tex, display=False)
+    rest = "".join(bases)
+    assert math == f"<math>{mathml}</math>"
     if shown:
         assert rest == f'<span class="katex-base" aria-hidden="true">{shown}</span>'
     assert "mspace" not in rest
 
 
 def test_scripts_take_one_element_each() -> None:
-    rest = render_tex("x_i^2", display=False).partition("</math>")[2]
+    _, rest = render_tex("x_i^2", display=False)
     styles = dict(re.findall(r'style="top:([-\d.]+)em;[^>]*>(.)<', rest))
     assert list(styles.values()) == ["i", "2"]
     below, above = map(float, styles)
@@ -129,5 +132,42 @@ def test_no_formula_no_font() -> None:
 
 
 def test_a_function_name_is_one_child_of_its_script() -> None:
-    html = render_tex(r"\sigma_{\max}", display=False)
-    assert "<msub><mi>σ</mi><mi>max</mi></msub>" in html
+    mathml = render_tex(r"\sigma_{\max}", display=False)[0]
+    assert "<msub><mi>σ</mi><mi>max</mi></msub>" in mathml
+
+
+@pytest.mark.parametrize(
+    ("tex", "count"),
+    [
+        ("n = 500", 1),  # 短
+        ("x = 0.1234 + 0.5678", 3),
+        (r"\operatorname{Var}[a + b] = 2 / n", 2),  # 括号里面
+        ("f(aaaaaaaa + bbbbbbbb + cccccccc)", 2),  # 括号太长，一行放不下
+    ],
+)
+def test_lines_break_outside_brackets(tex: str, count: int) -> None:
+    assert len(render_tex(tex, display=False)) == 1 + count
+
+
+@pytest.mark.parametrize(
+    ("text", "glued"),
+    [
+        ("是 $x$ 的", []),
+        ("是 $x$。再", ["x。"]),
+        ("是（$x$）", ["（x）"]),
+        ("是（$x = 0.1234 + 0.5678$）", ["（x=", "0.5678）"]),
+        ("是（$x = 0.12345678$ 的", ["（x="]),
+        ("是 $x$[[one]]，再", ["x\u2060✓，"]),
+        ("（$x$），$y$ 了", ["（x），"]),
+    ],
+)
+def test_punctuation_stays_with_the_formula(text: str, glued: list[str]) -> None:
+    html, _ = convert(text)
+    soup = BeautifulSoup(html, "html.parser")
+    whole = soup.get_text()
+    for mathml in soup.select("math"):
+        mathml.decompose()
+    assert [span.get_text() for span in soup.select(".unbroken")] == glued
+    assert len(soup.select("var.arithmatex")) == text.count("$") // 2
+    assert whole.startswith(text[0])
+    assert soup.get_text().endswith(text[-1])

@@ -1,5 +1,6 @@
 """主张的登记、标记与证据表。"""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,8 +63,11 @@ def test_each_broken_promise_is_a_fault(tmp_path: Path) -> None:
 def test_rounding_is_not_shown(tmp_path: Path) -> None:
     claims, _ = read_claims(write(tmp_path, stem=ENTRY.replace("1 / 3", "0")))
     claim = claims["one"]
-    shown = [claim.show(value) for value in (None, 0.0, 1e-15, 0.2)]
-    assert shown == ["未测得", "0", "不超过 0.1", "0.2"]
+    shown = [claim.show(value) for value in (None, 0.0, 0.0123, 0.2)]
+    assert shown == ["未测得", "0", "0.0123", "0.2"]  # 容许差 0.1：不是舍入
+    exact = replace(claim, tolerance="1e-12")
+    shown = [exact.show(value) for value in (None, 0.0, 1e-15, 0.2)]
+    assert shown == ["未测得", "0", "不超过 1e−12", "0.2"]
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_index_is_small(site: Path) -> None:
 
 
 def squeeze(text: str) -> str:
-    return re.sub(r"\s+", "", text)
+    return re.sub(r"(?<=\d)×(?=\d)", "x", re.sub(r"\s+", "", text))
 
 
 def test_index_has_the_prose_but_no_formulas_figures_or_code(site: Path) -> None:
