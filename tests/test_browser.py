@@ -115,7 +115,7 @@ def read(browser: Browser) -> Iterator[Callable[..., Reader]]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_desktop(read: Callable[..., Reader], page: str) -> None:
-    """版面不动，中文字体，一行 35 到 45 个字，88 列的代码不必滚动，每个标题有链接。"""
+    """版面不动，中文字体，一行 35 到 45 个字，88 列的代码不必滚动，每个标题有链接；窗口缩窄也不横向滚动。"""
     reader = read(**DESKTOP)
     reader.page.goto(url(page))
     assert moved(reader.page) <= 0.01
@@ -139,6 +139,8 @@ def test_desktop(read: Callable[..., Reader], page: str) -> None:
         "article :is(h1, h2, h3)", f"headings => headings.map({heading})"
     )
     assert [text for text, linked in found if not linked] == []
+    reader.page.set_viewport_size({"width": 360, "height": 800})
+    assert reader.page.evaluate("document.scrollingElement.scrollWidth") == 360
 
 
 def transferred(site: Path, address: str) -> int:
@@ -149,7 +151,7 @@ def transferred(site: Path, address: str) -> int:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_phone(read: Callable[..., Reader], site: Path, page: str) -> None:
-    """首次打开不重；360 像素宽，整页不横向滚动，放不下的在自己的框里滚动，键盘够得着。"""
+    """首次打开不重；360 像素宽，整页不横向滚动，放不下的在自己的框里滚动，键盘够得着；公式与标点不分开。"""
     reader = read(**PHONE)
     reader.page.goto(url(page), wait_until="networkidle")
     sizes = {u: transferred(site, u) for u in reader.requests}
@@ -158,6 +160,9 @@ def test_phone(read: Callable[..., Reader], site: Path, page: str) -> None:
     lay_out(reader.page)
     reader.page.eval_on_selector_all("details", "all => all.map(e => e.open = true)")
     assert reader.page.evaluate("document.scrollingElement.scrollWidth") == 360
+    lines = "all => all.map(e => [e.textContent, e.getClientRects().length])"
+    parts = reader.page.eval_on_selector_all(".unbroken", lines)
+    assert [text for text, count in parts if count > 1] == []
     scrollers = reader.page.evaluate(SCROLLERS)
     assert [html for html, reachable in scrollers if not reachable] == []
 

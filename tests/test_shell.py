@@ -114,6 +114,12 @@ def test_edit_links_only_with_a_repository(small_site: SmallSite) -> None:
     assert not soup.select("[data-md-component=source]")
 
 
+def test_skip_link_says_where_it_leads(site: Path) -> None:
+    link = parse(page_path(site, "index")).select_one("a.md-skip")
+    assert link is not None
+    assert link.get_text(strip=True) == "跳到正文"
+
+
 def test_missing_page_is_told_in_chinese(site: Path) -> None:
     soup = parse(site / "404.html")
     assert soup.h1 is not None
