@@ -10,9 +10,9 @@ const css = readFileSync(new URL(import.meta.resolve("katex/dist/katex.min.css")
 const STYLED = new Set(Array.from(css.matchAll(/\.([a-z][\w-]*)/g), (match) => match[1]));
 const SIZES = [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.44, 1.728, 2.074, 2.488];
 const SCRIPTS = new Set(["msub", "msup", "msubsup", "munder", "mover", "munderover"]);
-const SHORT = 10; // 不多于这么多个字符的公式不折行
-const LONG = 20; // 括号连同前后，不多于这么多个字符才不折行
 const ROWS = new Set(["math", "mstyle", "msqrt", "mtd", "mpadded"]); // 内容自成一行
+const SHORT = 10; // 公式不多于这么多个字符，就不折行
+const LONG = 20; // 括号里面不折行，除非连起来多于这么多个字符
 
 const em = (value) => `${+value.toFixed(4)}em`;
 const has = (node, name) => node?.classes?.includes(name) ?? false;

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, cast
 from xml.etree.ElementTree import Element
@@ -26,9 +27,9 @@ from hooks.faults import SetupError
 
 HERE = Path(__file__).parent
 KATEX = HERE / "node_modules" / "katex" / "dist"
-
-
-OPENING, CLOSING = "（「『《“‘([", "，。、；：？！）」』》”’…,.;:?!)]%\u2060"
+# 紧挨着公式时，与它不分在两行的标点：在它前面的，在它后面的
+OPENING = "（「『《“‘(["
+CLOSING = "，。、；：？！）」』》”’…,.;:?!)]%"
 
 
 class TexError(ValueError):
@@ -77,7 +78,7 @@ def stop() -> None:
 
 
 @functools.cache
-def render_tex(tex: str, *, display: bool) -> list[str]:
+def render_tex(tex: str, *, display: bool) -> tuple[str, ...]:
     r"""把一个公式排成 MathML 与 HTML，外面须有 `.katex`。
 
     Args:
@@ -111,7 +112,7 @@ def render_tex(tex: str, *, display: bool) -> list[str]:
         raise SetupError("KaTeX 的进程一启动就死，请重装：npm ci --prefix hooks")
     if "error" in reply:
         raise TexError(_explain(reply["error"]))
-    return list(reply["parts"])
+    return tuple(reply["parts"])
 
 
 def _explain(error: str) -> str:
@@ -164,31 +165,40 @@ class _Typeset(Treeprocessor):
             else:
                 self._set_in_line(element, parent, parts)
 
-    def _set_in_line(self, formula: Element, parent: Element, parts: list[str]) -> None:
-        """排一个行内的公式；紧挨着它的标点和主张的标记，与它不分在两行。"""
+    def _set_in_line(
+        self, formula: Element, parent: Element, parts: tuple[str, ...]
+    ) -> None:
+        """排一个行内的公式；紧挨着它的标点和主张的标记，与它的一端不分在两行。"""
         at = list(parent).index(formula)
         neighbour = parent[at - 1] if at else None
         before = (parent.text if neighbour is None else neighbour.tail) or ""
+        kept = before.rstrip(OPENING)
+        opening = before[len(kept) :]
+        if neighbour is None:
+            parent.text = kept
+        else:
+            neighbour.tail = kept
+
         marks, tail = [], formula.tail or ""
         for sibling in parent[at + 1 :]:
             if tail or sibling.get("class") != "claim":
                 break
             marks.append(sibling)
             tail, sibling.tail = sibling.tail or "", None
-        opening = before[len(before.rstrip(OPENING)) :]
-        closing = tail[: len(tail) - len(tail.lstrip(CLOSING))]
+        rest = tail.lstrip(CLOSING)
+        closing = tail[: len(tail) - len(rest)]
 
-        first = 2 if opening else 0  # MathML 总和第一段在一起
-        last = len(parts) - (1 if marks or closing else 0)
-        pieces = [parts[:first], parts[first:last], parts[last:]]
-        if len(parts) == 2:
-            pieces = [parts]
+        cuts = {0, len(parts)}  # 一端有标点，就与别的段分开；MathML 总和第一段一起
+        if opening:
+            cuts.add(2)
+        if marks or closing:
+            cuts.add(max(2, len(parts) - 1))
         nodes = []
-        for piece in filter(None, pieces):
+        for start, end in pairwise(sorted(cuts)):
             # 搜索插件按标签名配对：公式里套着 <span>，外面就不能也是
             attributes = {"class": "katex", "data-search-exclude": "true"}
             nodes.append(Element("var", attributes))
-            nodes[-1].text = self.md.htmlStash.store("".join(piece))
+            nodes[-1].text = self.md.htmlStash.store("".join(parts[start:end]))
         nodes[0].set("class", "arithmatex katex")
         if opening:
             nodes[0] = _unbroken(opening, nodes[0])
@@ -197,13 +207,8 @@ class _Typeset(Treeprocessor):
                 nodes[-1] = _unbroken("", nodes[-1])
             nodes[-1].extend(marks)
             nodes[-1][-1].tail = closing
-        nodes[-1].tail = tail[len(closing) :]
+        nodes[-1].tail = rest
         parent[at : at + 1 + len(marks)] = nodes
-        before = before[: len(before) - len(opening)]
-        if neighbour is None:
-            parent.text = before
-        else:
-            neighbour.tail = before
 
 
 def _unbroken(text: str, child: Element) -> Element:
