@@ -1,11 +1,11 @@
-# 只需要 Python >= 3.11、make 和 git；其余都装进 .venv 和 hooks/node_modules。
+# 只需要 Python >= 3.11、make 和 git；其余都装进 .venv 和 pipeline/node_modules。
 PYTHON ?= python3
 # 从别的索引安装 torch，例如只含 CPU 的构建（见 README）
 TORCH_INDEX ?=
 
 BIN := .venv/bin
 PYTHON_READY := .venv/.python-ready
-NODE_READY := hooks/node_modules/.ready
+NODE_READY := pipeline/node_modules/.ready
 TOOLS_READY := .tools/.ready
 
 export NO_MKDOCS_2_WARNING := 1
@@ -56,7 +56,7 @@ lock: $(PYTHON_READY) ## 用最新的版本重写 constraints.txt 和两份 pack
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 \
 	  --extra dev --no-header --no-annotate pyproject.toml >> constraints.txt.partial
 	mv constraints.txt.partial constraints.txt
-	for folder in hooks tests; do PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm update --prefix $$folder; done
+	for folder in pipeline tests; do PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm update --prefix $$folder; done
 
 clean: ## 删除构建的结果和缓存，保留装好的环境
 	rm -rf site site-offline .site-* .cache .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -70,8 +70,8 @@ $(PYTHON_READY): pyproject.toml constraints.txt
 
 NPM_CI := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --ignore-scripts --no-audit --no-fund
 
-$(NODE_READY): hooks/package.json hooks/package-lock.json $(PYTHON_READY)
-	$(NPM_CI) --prefix hooks
+$(NODE_READY): pipeline/package.json pipeline/package-lock.json $(PYTHON_READY)
+	$(NPM_CI) --prefix pipeline
 	touch $@
 
 # 只有 make audit 要，文件很多：放在预览不看的文件夹里

@@ -32,8 +32,8 @@ def build_clone(folder: Path) -> dict[str, bytes]:
         RuntimeError: 构建失败。
     """
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
-    modules = ROOT / "hooks" / "node_modules"
-    (folder / "hooks" / "node_modules").symlink_to(modules)
+    modules = ROOT / "pipeline" / "node_modules"
+    (folder / "pipeline" / "node_modules").symlink_to(modules)
     site = SmallSite(folder)
     status, output = site.build()
     if status:

@@ -27,8 +27,8 @@ from markdown import Markdown
 from mkdocs.utils.yaml import yaml_load
 from nbclient import NotebookClient
 
-from hooks.cells import HEADER
-from hooks.execution import SilentKernelManager
+from pipeline.cells import HEADER
+from pipeline.execution import SilentKernelManager
 from tests.conftest import ENVIRONMENT, ROOT, mkdocs_command
 from tests.test_docs import STEMS
 
@@ -117,7 +117,7 @@ def our_site(folder: Path) -> Path:
     """一份项目的副本，没有缓存。"""
     for name in "docs", "snippets", "tests":
         shutil.copytree(ROOT / name, folder / name)
-    (folder / "hooks").symlink_to(ROOT / "hooks")
+    (folder / "pipeline").symlink_to(ROOT / "pipeline")
     shutil.copy(ROOT / "mkdocs.yml", folder)
     return folder
 
@@ -153,7 +153,7 @@ def many_pages(folder: Path, count: int, *, ours: bool) -> Path:
     """`count` 页小页面；`ours` 为真时由流水线建，缓存已满。"""
     for name in "docs", "snippets", "tests":  # 项目的设置要看着它们
         (folder / name).mkdir(parents=True)
-    (folder / "hooks").symlink_to(ROOT / "hooks")
+    (folder / "pipeline").symlink_to(ROOT / "pipeline")
     for number in range(count):
         name = f"page-{number}.md" if number else "index.md"
         page = PAGE.format(number=number)

@@ -130,17 +130,17 @@ class SmallSite:
         config = SMALL_CONFIG.format(root=ROOT, nav=", ".join(pages))
         (self.folder / "mkdocs.yml").write_text(config, encoding="utf-8")
 
-    def own_hooks(self) -> Path:
-        """不再用项目的 hooks，换成一份可以改的副本；KaTeX 仍是项目的。"""
-        hooks = self.folder / "hooks"
-        hooks.unlink()
+    def own_pipeline(self) -> Path:
+        """不再用项目的流水线，换成一份可以改的副本；KaTeX 仍是项目的。"""
+        copy = self.folder / "pipeline"
+        copy.unlink()
         shutil.copytree(
-            ROOT / "hooks",
-            hooks,
+            ROOT / "pipeline",
+            copy,
             ignore=shutil.ignore_patterns("node_modules", "__pycache__"),
         )
-        (hooks / "node_modules").symlink_to(ROOT / "hooks" / "node_modules")
-        return hooks
+        (copy / "node_modules").symlink_to(ROOT / "pipeline" / "node_modules")
+        return copy
 
     def build(self, *arguments: str, **environment: str) -> tuple[int, str]:
         """构建，给出退出状态和输出。"""
@@ -164,7 +164,7 @@ class SmallSite:
 
 def start_site(folder: Path) -> SmallSite:
     """在空的 `folder` 里写一个小网站，只有首页。"""
-    (folder / "hooks").symlink_to(ROOT / "hooks")
+    (folder / "pipeline").symlink_to(ROOT / "pipeline")
     shutil.copytree(ROOT / "docs" / "assets", folder / "docs" / "assets")
     for name in "snippets", "tests":
         (folder / name).mkdir()

@@ -11,7 +11,7 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from hooks.claims import Claim, format_number
+from pipeline.claims import Claim, format_number
 from tests.conftest import ROOT
 from tests.test_claims import CLAIMS, measure
 

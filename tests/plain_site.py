@@ -1,6 +1,6 @@
 """性能测试的对照：同样的页面、主题、搜索和公式，但一段代码也不运行。
 
-它是 MkDocs 的钩子，顶替 hooks/events.py。
+它是 MkDocs 的钩子，顶替 pipeline/events.py。
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from hooks import cells, maths, typography
+from pipeline import cells, maths, typography
 
 
 def _ignore(text: str, message: str) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from hooks.maths import find_node
+from pipeline.maths import find_node
 from tests.conftest import ROOT
 from tests.test_browser import (
     DESKTOP,

@@ -73,15 +73,15 @@ def test_what_can_change_an_output_runs_its_pages(
     assert rebuild(PYTHONPATH=str(tmp_path / "newer")) == both
     assert rebuild() == both
 
-    hooks = built.own_hooks()
+    pipeline = built.own_pipeline()
     assert rebuild() == set()
     for file, old, new in (
         ("preamble.py", '"font.size": 11', '"font.size": 12'),
         ("templates/mkdocs_html/notebook.html.j2", "{#-", "{#- 改过 -#}{#-"),
     ):
-        text = (hooks / file).read_text(encoding="utf-8")
+        text = (pipeline / file).read_text(encoding="utf-8")
         assert old in text
-        (hooks / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+        (pipeline / file).write_text(text.replace(old, new, 1), encoding="utf-8")
         assert rebuild() == both, file
 
 

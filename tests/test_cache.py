@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hooks.cache import Cache
+from pipeline.cache import Cache
 
 RUNS = [{"id": "cell-0", "count": 2, "outputs": []}]
 

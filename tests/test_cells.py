@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hooks.cells import Source, number_fences, read_cells
-from hooks.faults import Fault
+from pipeline.cells import Source, number_fences, read_cells
+from pipeline.faults import Fault
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 import torch
 
-from hooks.cells import Cell
-from hooks.claims import MARK, Claim, read_claims
+from pipeline.cells import Cell
+from pipeline.claims import MARK, Claim, read_claims
 from tests.conftest import ROOT
 from tests.test_docs import DOCS, SNIPPETS, STEMS, cells_of, public_definitions
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hooks.cells import CITATION, Cell, Source, find_citations, read_cells
+from pipeline.cells import CITATION, Cell, Source, find_citations, read_cells
 from tests.conftest import ROOT
 
 DOCS, SNIPPETS = ROOT / "docs", ROOT / "snippets"

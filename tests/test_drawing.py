@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from hooks.cells import Cell
-from hooks.drawing import render_code, render_outputs, shorten_docstrings
+from pipeline.cells import Cell
+from pipeline.drawing import render_code, render_outputs, shorten_docstrings
 
 
 def test_docstrings_keep_their_first_line_only() -> None:

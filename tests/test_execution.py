@@ -4,8 +4,8 @@ import pytest
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from hooks import execution
-from hooks.faults import SetupError
+from pipeline import execution
+from pipeline.faults import SetupError
 
 
 def test_a_kernel_that_did_not_start_is_started_again() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hooks.faults import (
+from pipeline.faults import (
     Fault,
     encoding_fault,
     find_line,

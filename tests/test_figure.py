@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextToPath
 
-from hooks.figure import tidy_svg
+from pipeline.figure import tidy_svg
 from tests.conftest import ROOT
 
 
@@ -23,7 +23,7 @@ def styled() -> Iterator[None]:
     vector = TextToPath.get_text_width_height_descent
     raster = RendererAgg.get_text_width_height_descent
     with mpl.rc_context():
-        runpy.run_path(str(ROOT / "hooks" / "preamble.py"))
+        runpy.run_path(str(ROOT / "pipeline" / "preamble.py"))
         yield
     TextToPath.get_text_width_height_descent = vector  # type: ignore[method-assign]
     RendererAgg.get_text_width_height_descent = raster  # type: ignore[method-assign]

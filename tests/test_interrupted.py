@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from mkdocs.__main__ import cli
 
-from hooks.staging import Staging
+from pipeline.staging import Staging
 from tests.conftest import ENVIRONMENT, PAGE, SNIPPETS, SmallSite
 
 KILLS = 10  # 每个种子
@@ -102,9 +102,9 @@ def test_two_folders_give_the_same_bytes(
     built: SmallSite, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     other = SmallSite(tmp_path_factory.mktemp("elsewhere") / "deeper" / "site")
-    ignored = shutil.ignore_patterns(".cache", "site", "hooks")
+    ignored = shutil.ignore_patterns(".cache", "site", "pipeline")
     shutil.copytree(built.folder, other.folder, ignore=ignored)
-    (other.folder / "hooks").symlink_to((built.folder / "hooks").resolve())
+    (other.folder / "pipeline").symlink_to((built.folder / "pipeline").resolve())
     other.write({"docs/index.md": PAGE})
     status, output = other.build(PYTHONHASHSEED="1")
     assert status == 0, output

@@ -8,8 +8,8 @@ from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 from markdown import Markdown
 
-from hooks.claims import ClaimMarks
-from hooks.maths import MathsExtension, TexError, _subset, assets, render_tex
+from pipeline.claims import ClaimMarks
+from pipeline.maths import MathsExtension, TexError, _subset, assets, render_tex
 
 
 def convert(text: str) -> tuple[str, list[tuple[str, str]]]:

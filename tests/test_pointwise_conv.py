@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from hooks.timings import read_timings
+from pipeline.timings import read_timings
 from snippets.experiments.pointwise_conv import (
     bottleneck_reads,
     collapse_gap,

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from markdown import Markdown
 
-from hooks.cells import Source, read_cells
-from hooks.claims import ClaimMarks, check, format_number, read_claims, tabulate
+from pipeline.cells import Source, read_cells
+from pipeline.claims import ClaimMarks, check, format_number, read_claims, tabulate
 
 ENTRY = """\
 [one]

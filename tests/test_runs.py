@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from hooks.cells import Cell
-from hooks.runs import (
+from pipeline.cells import Cell
+from pipeline.runs import (
     Run,
     check_runs,
     extract_runs,

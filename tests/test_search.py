@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
-from hooks.maths import find_node
-from hooks.search import END, SKIPPED
+from pipeline.maths import find_node
+from pipeline.search import END, SKIPPED
 
 HERE = Path(__file__).parent
 LIMIT = 150_000

@@ -80,7 +80,7 @@ def test_pages_follow_edits_and_survive_faults(small_site: SmallSite) -> None:
 
 
 def test_edited_hooks_take_effect(small_site: SmallSite) -> None:
-    drawing = small_site.own_hooks() / "drawing.py"
+    drawing = small_site.own_pipeline() / "drawing.py"
     small_site.write({"docs/index.md": PAGE, "snippets/a.py": SNIPPET})
     text = drawing.read_text(encoding="utf-8")
     assert 'class="highlight"' in text

@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from hooks import shell
+from pipeline import shell
 from tests.conftest import ROOT, SmallSite
 from tests.test_site import PAGES, html_pages, page_path, parse
 from tests.web import SITE_URL

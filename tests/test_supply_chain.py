@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-LOCKS = [ROOT / folder / "package-lock.json" for folder in ("hooks", "tests")]
+LOCKS = [ROOT / folder / "package-lock.json" for folder in ("pipeline", "tests")]
 
 
 def normal(name: str) -> str:

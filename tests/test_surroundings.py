@@ -35,19 +35,21 @@ def test_kernel_that_does_not_start(built: SmallSite) -> None:
 
 def test_npm_packages_missing(built: SmallSite) -> None:
     before = built.tree()
-    (built.own_hooks() / "node_modules").unlink()
+    (built.own_pipeline() / "node_modules").unlink()
     status, output = built.build()
     assert status == 1
-    assert "KaTeX 还没有装：请运行 npm ci --prefix hooks" in told(output)
+    assert "KaTeX 还没有装：请运行 npm ci --prefix pipeline" in told(output)
     assert built.tree() == before
 
 
 def test_renderer_that_dies(built: SmallSite) -> None:
     before = built.tree()
-    (built.own_hooks() / "katex.mjs").write_text("process.exit(1);\n", encoding="utf-8")
+    (built.own_pipeline() / "katex.mjs").write_text(
+        "process.exit(1);\n", encoding="utf-8"
+    )
     status, output = built.build()
     assert status == 1
-    assert "KaTeX 的进程一启动就死，请重装：npm ci --prefix hooks" in told(output)
+    assert "KaTeX 的进程一启动就死，请重装：npm ci --prefix pipeline" in told(output)
     assert built.tree() == before
 
 

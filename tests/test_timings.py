@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hooks.timings import Row, Timings, TimingsError, read_timings, tabulate
+from pipeline.timings import Row, Timings, TimingsError, read_timings, tabulate
 from tests.conftest import ROOT, SmallSite
 from tests.test_docs import DOCS, PAGES
 from tests.timings import DATA, TIMINGS, Timing, measure, processor, write
@@ -158,7 +158,7 @@ def test_a_page_shows_the_table_or_its_fault(small_site: SmallSite) -> None:
 
 
 def test_the_build_needs_no_torch_for_it() -> None:
-    code = "import sys, hooks.timings; sys.exit('torch' in sys.modules)"
+    code = "import sys, pipeline.timings; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 

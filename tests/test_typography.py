@@ -3,7 +3,7 @@
 import pytest
 from markdown import markdown
 
-from hooks.typography import ChineseNewlines
+from pipeline.typography import ChineseNewlines
 
 
 @pytest.mark.parametrize(

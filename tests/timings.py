@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from hooks.timings import Row, Timings
+from pipeline.timings import Row, Timings
 from snippets.experiments.temporal_conv import copy_memory, sequence_model
 from snippets.pointwise_conv import conv_stack
 from snippets.temporal_conv import TCN, StreamingTCN

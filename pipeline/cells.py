@@ -9,7 +9,7 @@ from typing import Any
 import jupytext
 from jupytext.cell_metadata import parse_key_equal_value
 
-from hooks.faults import FRONT_MATTER, Fault
+from pipeline.faults import FRONT_MATTER, Fault
 
 OPTIONS = {"tags", "caption", "alt", "claims"}
 TAGS = {"hide-input", "raises-exception", "skip-execution"}

@@ -20,9 +20,9 @@ from pygments.token import (
     Whitespace,
 )
 
-from hooks.cells import Cell
-from hooks.figure import tidy_svg
-from hooks.runs import ANSI
+from pipeline.cells import Cell
+from pipeline.figure import tidy_svg
+from pipeline.runs import ANSI
 
 PLAIN = {Name, Operator, Punctuation, Text, Whitespace}
 PLAIN |= {Keyword.Constant, Name.Function.Magic, Name.Variable.Magic, String.Affix}

@@ -14,8 +14,8 @@ from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 from markdown.util import AtomicString
 
-from hooks.cells import Cell
-from hooks.faults import Fault, find_line
+from pipeline.cells import Cell
+from pipeline.faults import Fault, find_line
 
 ID = r"[a-z][a-z0-9-]*"
 MARK = rf"\[\[({ID})\]\]"

@@ -10,8 +10,8 @@ from typing import Any
 
 import nbformat
 
-from hooks.cells import Cell
-from hooks.faults import Fault
+from pipeline.cells import Cell
+from pipeline.faults import Fault
 
 KINDS = {"text/plain", "image/svg+xml"}
 LONGEST_OUTPUT = 100_000  # 一张图约 20,000 个字符
@@ -94,11 +94,11 @@ def extract_runs(content: str) -> list[dict[str, Any]]:
         content: mkdocs-jupyter 渲染出的内容。
 
     Raises:
-        ValueError: 用的不是 hooks/templates 里的模板。
+        ValueError: 用的不是 pipeline/templates 里的模板。
     """
     pattern = r'<script type="application/json">(.*?)</script>'
     if (found := re.search(pattern, content, re.S)) is None:
-        raise ValueError("mkdocs-jupyter 没有使用 hooks/templates 里的模板")
+        raise ValueError("mkdocs-jupyter 没有使用 pipeline/templates 里的模板")
     runs: list[dict[str, Any]] = json.loads(found[1])
     return runs
 

@@ -1,6 +1,6 @@
 """运行笔记本的设置；mkdocs-jupyter 经 JUPYTER_CONFIG_DIR 找到这里。"""
 
-from hooks import execution
+from pipeline import execution
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
 c.NotebookClient.kernel_manager_class = execution.SilentKernelManager
