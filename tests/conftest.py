@@ -28,6 +28,7 @@ nav: [{nav}]
 plugins:
   - search
   - mkdocs-jupyter: {{execute: true, allow_errors: true}}
+  - book: {{base_path: [snippets, docs/assets/figures, tests]}}
 """
 
 
@@ -132,8 +133,7 @@ class SmallSite:
 
     def own_pipeline(self) -> Path:
         """不再用项目的流水线，换成一份可以改的副本；KaTeX 仍是项目的。"""
-        copy = self.folder / "pipeline"
-        copy.unlink()
+        copy = self.folder / "pipeline"  # 当前的文件夹排在安装好的包前面
         shutil.copytree(
             ROOT / "pipeline",
             copy,
@@ -164,7 +164,6 @@ class SmallSite:
 
 def start_site(folder: Path) -> SmallSite:
     """在空的 `folder` 里写一个小网站，只有首页。"""
-    (folder / "pipeline").symlink_to(ROOT / "pipeline")
     shutil.copytree(ROOT / "docs" / "assets", folder / "docs" / "assets")
     for name in "snippets", "tests":
         (folder / name).mkdir()

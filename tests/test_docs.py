@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cells import CITATION, Cell, Source, find_citations, read_cells
+from pipeline import citations
+from pipeline.cells import Cell, read_cells
+from pipeline.citations import Citations
 from tests.conftest import ROOT
 
 DOCS, SNIPPETS = ROOT / "docs", ROOT / "snippets"
@@ -50,12 +52,14 @@ def public_definitions(path: Path) -> list[ast.FunctionDef | ast.ClassDef]:
     ]
 
 
+def lines_of(page: Path) -> list[str]:
+    return page.read_text(encoding="utf-8").splitlines()
+
+
 def cells_of(page: Path) -> list[Cell]:
-    # 不展开引用：只看页面上写了什么
-    source = Source(
-        [SNIPPETS, DOCS / "assets" / "figures", ROOT / "tests"], lambda lines: lines
-    )
-    return read_cells(page.read_text(encoding="utf-8"), source)
+    # 没有文件夹，就不展开引用：只看页面上写了什么
+    cells, _ = read_cells(lines_of(page), Citations([], ROOT))
+    return cells
 
 
 @pytest.mark.parametrize("stem", STEMS)
@@ -90,9 +94,10 @@ def test_each_section_holds_the_definition_it_is_named_after(module: Path) -> No
 
 def test_every_section_is_cited() -> None:
     cited = {
-        f"{path}:{section}"
+        f"{match['path']}:{match['section']}"
         for page in PAGES
-        for _, path, section in find_citations(page.read_text(encoding="utf-8"))
+        for line in lines_of(page)
+        if (match := citations.FORM.match(line))
     }
     sections = {
         f"{module_id(module)}:{node.name}"
@@ -130,7 +135,7 @@ def test_docstrings_have_the_form_of_the_house(module: Path) -> None:
 def test_no_definition_is_typed_on_a_page(page: Path) -> None:
     for cell in cells_of(page):
         typed = "\n".join(
-            line for line in cell.code.splitlines() if not CITATION.match(line)
+            line for line in cell.code.splitlines() if not citations.FORM.match(line)
         )
         where = f"docs/{page.name}:{cell.line}"
         assert not re.search(
@@ -177,7 +182,7 @@ def test_question_pages_share_one_anatomy(number: int, stem: str) -> None:
     assert [name for name, anchor in headings if not anchor] == []
     fixed = [(anchor, name) for name, anchor in headings if anchor in ANATOMY]
     assert fixed == list(ANATOMY.items())
-    assert re.match(r"---\ndescription: .{20,140}\n---\n", text)
+    assert re.match(r"---\ndescription: .{20,140}\nsummary: .{10,80}\n---\n", text)
     assert text.count("type: question") >= 4, "追问至少四个"
 
 
