@@ -7,19 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cells import CITATION, Cell, Source, find_citations, read_cells
-from tests.conftest import ROOT
+from pipeline.cells import CITATION, find_citations
+from pipeline.tools.project import ROOT, STEMS
+from tests.sources import (
+    DOCS,
+    MODULES,
+    cells_of,
+    module_id,
+    public_definitions,
+)
 
-DOCS, SNIPPETS = ROOT / "docs", ROOT / "snippets"
-STEMS = [
-    "hyperparameter_search",
-    "search_space",
-    "gradient_flow",
-    "weight_init",
-    "residual_block",
-    "temporal_conv",
-    "pointwise_conv",
-]
 ANATOMY = {
     "answer": "一句话回答",
     "follow-ups": "追问",
@@ -32,30 +29,7 @@ REFERENCE = re.compile(
     r"- [^*(]+ \((\d{4})\)\. \*[^*]+\*\.? (?:[^\[]+\. )?\[[^]]+\]\(https://\S+\)(?:（.+）)?"
 )
 MARKER = re.compile(r"^\s*# --8<-- \[(start|end):(\w+)\]$", re.M)
-MODULES = sorted(p for p in SNIPPETS.rglob("*.py") if p.name != "__init__.py")
 PAGES = sorted(DOCS.glob("*.md"))
-
-
-def module_id(path: Path) -> str:
-    return path.relative_to(SNIPPETS).as_posix()
-
-
-def public_definitions(path: Path) -> list[ast.FunctionDef | ast.ClassDef]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [
-        node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        and not node.name.startswith("_")
-    ]
-
-
-def cells_of(page: Path) -> list[Cell]:
-    # 不展开引用：只看页面上写了什么
-    source = Source(
-        [SNIPPETS, DOCS / "assets" / "figures", ROOT / "tests"], lambda lines: lines
-    )
-    return read_cells(page.read_text(encoding="utf-8"), source)
 
 
 @pytest.mark.parametrize("stem", STEMS)

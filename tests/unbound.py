@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 from pymdownx.snippets import SnippetPreprocessor
 
 from pipeline import cells, drawing, execution, faults, maths, runs, typography
-from tests.conftest import ROOT
+from pipeline.tools.project import ROOT
 
 
 def read(text: str, snippets: Path) -> list[cells.Cell]:
