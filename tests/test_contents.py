@@ -10,7 +10,7 @@ from pipeline.contents import (
     reference_pages,
     with_reference,
 )
-from tests.conftest import ROOT
+from pipeline.tools.project import ROOT
 
 NAV = [
     {"首页": "index.md"},

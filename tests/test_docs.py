@@ -8,20 +8,16 @@ from pathlib import Path
 import pytest
 
 from pipeline import citations
-from pipeline.cells import Cell, read_cells
-from pipeline.citations import Citations
-from tests.conftest import ROOT
+from pipeline.tools.project import ROOT, STEMS
+from tests.sources import (
+    DOCS,
+    MODULES,
+    cells_of,
+    lines_of,
+    module_id,
+    public_definitions,
+)
 
-DOCS, SNIPPETS = ROOT / "docs", ROOT / "snippets"
-STEMS = [
-    "hyperparameter_search",
-    "search_space",
-    "gradient_flow",
-    "weight_init",
-    "residual_block",
-    "temporal_conv",
-    "pointwise_conv",
-]
 ANATOMY = {
     "answer": "一句话回答",
     "follow-ups": "追问",
@@ -34,32 +30,7 @@ REFERENCE = re.compile(
     r"- [^*(]+ \((\d{4})\)\. \*[^*]+\*\.? (?:[^\[]+\. )?\[[^]]+\]\(https://\S+\)(?:（.+）)?"
 )
 MARKER = re.compile(r"^\s*# --8<-- \[(start|end):(\w+)\]$", re.M)
-MODULES = sorted(p for p in SNIPPETS.rglob("*.py") if p.name != "__init__.py")
 PAGES = sorted(DOCS.glob("*.md"))
-
-
-def module_id(path: Path) -> str:
-    return path.relative_to(SNIPPETS).as_posix()
-
-
-def public_definitions(path: Path) -> list[ast.FunctionDef | ast.ClassDef]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [
-        node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        and not node.name.startswith("_")
-    ]
-
-
-def lines_of(page: Path) -> list[str]:
-    return page.read_text(encoding="utf-8").splitlines()
-
-
-def cells_of(page: Path) -> list[Cell]:
-    # 没有文件夹，就不展开引用：只看页面上写了什么
-    cells, _ = read_cells(lines_of(page), Citations([], ROOT))
-    return cells
 
 
 @pytest.mark.parametrize("stem", STEMS)

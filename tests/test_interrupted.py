@@ -14,7 +14,8 @@ import pytest
 from mkdocs.__main__ import cli
 
 from pipeline.staging import Staging
-from tests.conftest import ENVIRONMENT, PAGE, SNIPPETS, SmallSite
+from pipeline.tools.project import ENVIRONMENT
+from tests.conftest import PAGE, SNIPPETS, SmallSite
 
 KILLS = 10  # 每个种子
 # 各次构建从已经导入一切的进程分出，省下启动的时间

@@ -8,7 +8,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.conftest import ENVIRONMENT, SmallSite, mkdocs_command
+from pipeline.tools.project import ENVIRONMENT, mkdocs_command
+from tests.conftest import SmallSite
 
 PAGE = '# 首页\n\n```python\n--8<-- "a.py:f"\n```\n\n```python\nf(1)\n```\n'
 SNIPPET = (

@@ -3,7 +3,8 @@
 import ast
 import sys
 
-from tests.conftest import PAGE, ROOT, SNIPPETS, SmallSite, run
+from pipeline.tools.project import ROOT, run
+from tests.conftest import PAGE, SNIPPETS, SmallSite
 
 WITHOUT_MKDOCS = """
 import sys
