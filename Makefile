@@ -10,7 +10,7 @@ TOOLS_READY := .tools/.ready
 
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup serve build offline test check mutants measure bench audit card lock clean
+.PHONY: help setup serve build offline test check mutants measure new bench audit card lock clean
 
 help: ## 列出各个命令
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: $(NODE_READY) ## 量构建的快慢，都是比值，写进 bench.json
 
 audit: $(NODE_READY) $(TOOLS_READY) ## 把提交的版本建两遍，逐字节比较；逐页量读起来怎样
 	$(BIN)/python -m pipeline.tools.audit $(RUNS)
+
+new: $(PYTHON_READY) ## 添一道题：make new NAME=dropout TITLE="Q8：Dropout 为什么有效？"
+	@$(BIN)/python -m pipeline.tools.new $(if $(NAME),"$(NAME)") $(if $(TITLE),"$(TITLE)")
 
 card: $(PYTHON_READY) ## 重画分享到社交网站的卡片
 	$(BIN)/python -m pipeline.tools.card
