@@ -17,7 +17,8 @@ import pytest
 from markdown import Markdown
 
 from pipeline import maths
-from pipeline.maths import KATEX, MathsExtension, assets, find_node, render_tex
+from pipeline.katex import KATEX, find_node
+from pipeline.maths import MathsExtension, assets, render_tex
 from tests.conftest import ROOT
 from tests.web import SITE_URL, NoBrowser, open_browser
 
