@@ -18,6 +18,7 @@ LONG = 20  # 括号里面不折行，除非连起来多于这么多个字符
 ABOVE, BELOW = 0.915, 0.284
 SCRIPTS = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
 ROWS = {"math", "mstyle", "msqrt", "mtd", "mpadded"}  # 内容自成一行
+KEEPING = {"delim-size1", "delim-size4", "katex-inner"}  # 样式认它们里面的 span
 GAP = '<span class="mspace" style="margin-right:{};"></span>'
 BETWEEN_GAPS = re.compile(GAP.format("([^;]+)") + "([^<]+)" + GAP.format(r"\1"))
 
@@ -63,7 +64,9 @@ def trim(markup: str, *, display: bool) -> tuple[str, ...]:
     parts = [ElementTree.tostring(math, "unicode")]
     for base in visual if display else _join(list(visual)):
         base.set("aria-hidden", "true")
-        parts.append(BETWEEN_GAPS.sub(r'<span style="margin:0 \1;">\2</span>', _write(base)))
+        parts.append(
+            BETWEEN_GAPS.sub(r'<span style="margin:0 \1;">\2</span>', _write(base))
+        )
     return tuple(parts)
 
 
@@ -108,27 +111,27 @@ def _only(node: Element) -> Element | None:
     return node[0] if len(node) == 1 and not node.text and not node[0].tail else None
 
 
-def _write(node: Element) -> str:
-    """写成 HTML；没有样子的 span 只写内容。"""
+def _write(node: Element, kept: bool = False) -> str:
+    """写成 HTML；没有样子的 span 只写内容，除非 `kept`。"""
     if node.tag != "span":  # SVG
         return _tag(node.tag, node.attrib, _contents(node))
     classes, style, only = _classes(node), _style(node), _only(node)
     if "katex-strut" in classes and _is_spare(style):
         return ""
     if "vlist-t" in classes:
-        return _stack(node, [], {})
-    # 竖排的并进外面的一层；段和字号自成一层
-    boxed = {"katex-base", "katex-sizing"} & set(classes)
-    if only is not None and "vlist-t" in _classes(only) and not boxed:
-        return _stack(only, classes, style)
+        return _stack(node, [])
+    if only is not None and "vlist-t" in _classes(only) and not style:
+        return _stack(only, classes)  # 并进外面的一层
     attributes = _attributes(classes, style)
     if "aria-hidden" in node.attrib:
         attributes["aria-hidden"] = "true"
-    return _tag("span", attributes, _contents(node)) if attributes else _contents(node)
+    contents = _contents(node)
+    return _tag("span", attributes, contents) if attributes or kept else contents
 
 
 def _contents(node: Element) -> str:
-    written = [_write(child) + html.escape(child.tail or "") for child in node]
+    kept = not KEEPING.isdisjoint(_classes(node))
+    written = [_write(child, kept) + html.escape(child.tail or "") for child in node]
     return html.escape(node.text or "") + "".join(written)
 
 
@@ -150,17 +153,18 @@ def _is_spare(strut: Mapping[str, str]) -> bool:
     return depth <= BELOW and _em(strut, "height") - depth <= ABOVE
 
 
-def _stack(table: Element, classes: list[str], style: dict[str, str]) -> str:
+def _stack(table: Element, classes: list[str]) -> str:
     """竖排的各项原是一张表，每项靠一根支柱定位；改成叠在同一格里，各按基线偏移。"""
-    rows = list(table[0][0])
-    shifts = [_shift(row) for row in rows]
-    only = _only(rows[0]) if len(rows) == 1 and not _classes(rows[0]) else None
-    if only is not None and "katex-sizing" in _classes(only) and not style:
-        style, written = shifts[0], _write(only)  # 只有一项，整个偏移就是了
+    rows = [(row, _shift(row)) for row in table[0][0]]
+    (first, style), *others = rows
+    only = _only(first)
+    if not others and only is not None and "katex-sizing" in _classes(only):
+        written = _write(only)  # 单独一个角标：偏移写在外面，不再套一层
     else:
+        style = {}
         written = "".join(
             _tag("span", _attributes(_classes(row), shift), _contents(row))
-            for row, shift in zip(rows, shifts, strict=True)
+            for row, shift in rows
         )
     return _tag("span", _attributes([*classes, "vlist"], style), written)
 

@@ -166,7 +166,7 @@ def assets(content: str) -> dict[str, str | bytes]:
     kept = "".join(s + body for s, body in rules if _is_used(s, classes))
     files: dict[str, str | bytes] = {}
     for face in re.findall(r"@font-face{[^{}]*}", css):
-        if face.split("font-family:")[1].split(";")[0] in kept:
+        if re.findall(r'font-family:"?(\w+)', face)[0] in kept:
             name = re.findall(r"[\w-]+\.woff2", face)[0]
             font = find_katex() / "fonts" / name
             kept += re.sub(r"src:[^}]*", f'src:url({name}) format("woff2")', face)

@@ -3,6 +3,7 @@
 全站的公式在浏览器里各排两遍：一遍是 KaTeX 原样的 HTML 与样式，一遍是我们的，逐个字比位置。
 """
 
+import html
 import json
 import os
 import re
@@ -12,22 +13,62 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from markdown import Markdown
 
-from pipeline import maths
-from pipeline.katex import KATEX, find_node
+from pipeline import formula, maths
+from pipeline.katex import HERE, KATEX, find_node
 from pipeline.maths import MathsExtension, assets, render_tex
 from tests.conftest import ROOT
 from tests.web import SITE_URL, NoBrowser, open_browser
 
 Formula = tuple[str, bool]  # TeX，是否独占一行
 Spot = tuple[str, list[float]]  # 一个字、一条线，和它的左上右下
+Measure = Callable[[list[str], Mapping[str, str | bytes]], list[list[Spot]]]
 TOLERANCE = 0.6  # 像素
 EXTENSIONS = ["attr_list", "md_in_html", "tables", "pymdownx.arithmatex"]
 EXTENSIONS += ["pymdownx.blocks.admonition", "pymdownx.blocks.details"]
 EXTENSIONS += ["pymdownx.superfences"]
+# 网站上还没有，而将来写得到的
+SAMPLES = [
+    (tex, display)
+    for tex in (
+        r"x^{y^{z^w}} + x_{i_{j_k}}^{a^b} + f''_i + \mathrm{He}_{\frac12}^{\sqrt2}",
+        r"\hat{\hat x} + \widetilde{xyz} + \vec v + \overline{ab} + \underline{\frac ab}",
+        r"\sqrt{\overline{x^2}} + \sqrt[3]{\sqrt{x_i}} + \sqrt{\frac ab}",
+        r"\frac{x_i^2}{y^{a_b}} + \binom nk + \bigl(\tfrac{n}{2}\bigr)^2 + \frac{a}{b + c}",
+        r"\sum_{i=1}^n\frac{1}{1+\frac1x} + \int_0^1 f\,dx + \sum_{\substack{i<n\\j<m}}x",
+        r"\max_{x\in X}\Pr_x^y + \operatorname*{arg\,max}_\theta + \overset{!}{=}",
+        r"\underbrace{a+b}_{n} + \overbrace{a+b}^n + \xrightarrow{abc}",
+        r"\begin{pmatrix}a&b\\c&d\end{pmatrix} + \begin{cases}a&x>0\\b&\text{否则}\end{cases}",
+        r"\begin{aligned}a&=b+1\\cd&=\sum_i x_i\end{aligned}",
+        r"\left\{\begin{matrix}a\\b\\c\\d\\e\end{matrix}\right\uparrow + \Bigg[\bigg)",
+        r"\mathbb{E}\mathcal{L}\mathfrak{g}\mathsf{x}\mathtt{y}\mathbf{w}\boldsymbol\theta",
+        r"{\Large x} + {\tiny y_i^2} + \text{中文 abc}_{\text{下标}} + \textcolor{blue}{y_i}",
+        r"\mathclap{z}y + \raisebox{0.5em}{$x_i+y$} + \phantom{x} + \boxed{x=1} + a\not=b",
+    )
+    for display in (False, True)
+]
+SAMPLES += [(r"a=b\\c=d", True), (r"x\tag{1}", True)]
+# formula.py 或 katex.css 里的一处，改成错的
+MUTANTS = {
+    '"top") + _em': '"top") - _em',  # 偏移
+    "round(top, 4)": "round(0.9 * top, 4)",
+    "style = {}": "style.clear()",
+    "depth <= BELOW and": "depth <= BELOW or",  # 支柱
+    "ABOVE, BELOW = 0.915": "ABOVE, BELOW = 9",
+    r"margin:0 \1;": r"margin-right:\1;",  # 间隔
+    r"[a-z][\w-]*": "[a-z-]+",  # 字号：类的名字里有数字
+    "_stack(only, classes)": "_stack(only, [])",  # 类
+    "if attributes or kept": "if attributes",
+    "vertical-align: baseline;": "",  # 样式
+    "grid-area: 1 / 1;": "",
+    "margin-top: -9em;": "",
+    "text-align: right;": "",
+    ".katex .katex-accent.vlist,": "",
+}
 # 标准输入是 [[TeX, 独占一行], …]，标准输出是 KaTeX 给的 HTML
 STOCK = """
 import { readFileSync } from "node:fs";
@@ -56,7 +97,7 @@ MEASURE = """async () => {
     return mark
   }
   const formulas = [...document.querySelectorAll("div")].map(line => {
-    const bases = [...line.querySelectorAll(".katex-base")]
+    const bases = [...line.querySelectorAll(".katex-base, .katex-tag")]
     const [start, end] = [mark(), mark()]
     bases[0].before(start)
     bases.at(-1).after(end)
@@ -64,7 +105,7 @@ MEASURE = """async () => {
   })
   const sides = ["Top", "Right", "Bottom", "Left"]
   const range = document.createRange()
-  return formulas.map(([line, bases, start, end]) => {
+  return JSON.stringify(formulas.map(([line, bases, start, end]) => {
     const origin = start.getBoundingClientRect()
     const spots = []
     const add = (name, measured) => {
@@ -95,7 +136,7 @@ MEASURE = """async () => {
       }
     }
     return spots
-  })
+  }))
 }"""
 
 
@@ -143,14 +184,10 @@ def stock(formulas: list[Formula]) -> list[str]:
     return list(json.loads(done.stdout))
 
 
-def ours(formula: Formula) -> str:
-    """我们给的 HTML。"""
-    tex, display = formula
-    text = f'<span class="katex">{"".join(render_tex(tex, display=display))}</span>'
+def ours(shown: tuple[str, ...], *, display: bool) -> str:
+    """我们给的 HTML，与网站放进页面的一样。"""
+    text = f'<span class="katex">{"".join(shown)}</span>'
     return f'<span class="katex-display">{text}</span>' if display else text
-
-
-Measure = Callable[[list[str], Mapping[str, str | bytes]], list[list[Spot]]]
 
 
 @pytest.fixture(scope="module")
@@ -160,13 +197,14 @@ def measure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measure]:
 
     def run(shown: list[str], files: Mapping[str, str | bytes]) -> list[list[Spot]]:
         for name, data in files.items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_bytes(data.encode() if isinstance(data, str) else data)
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data if isinstance(data, bytes) else data.encode())
         body = "".join(f"<div>{text}</div>" for text in shown)
         (folder / "index.html").write_text(PAGE + body, encoding="utf-8")
         with window.new_page() as page:
             page.goto(SITE_URL)
-            return [list(map(tuple, spots)) for spots in page.evaluate(MEASURE)]
+            return list(json.loads(page.evaluate(MEASURE)))
 
     # 一个线程只容得下一个 Playwright，别的测试可能开着
     with ThreadPoolExecutor(1) as pool:
@@ -177,41 +215,110 @@ def measure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measure]:
             if os.environ.get("CI"):
                 raise
             pytest.skip(str(error))
-        yield lambda *asked: pool.submit(run, *asked).result()
+        yield lambda *given: pool.submit(run, *given).result()
         pool.submit(stack.close).result()
 
 
-def stock_files() -> dict[str, bytes]:
-    """KaTeX 自己的样式与字体。"""
-    fonts = sorted((KATEX / "fonts").glob("*.woff2"))
-    files = [KATEX / "katex.min.css", *fonts]
-    return {path.relative_to(KATEX).as_posix(): path.read_bytes() for path in files}
+def measure_stock(measure: Measure, formulas: list[Formula]) -> list[list[Spot]]:
+    """KaTeX 自己排的，用它自己的样式与字体。"""
+    files = [KATEX / "katex.min.css", *sorted((KATEX / "fonts").glob("*.woff2"))]
+    return measure(
+        stock(formulas),
+        {path.relative_to(KATEX).as_posix(): path.read_bytes() for path in files},
+    )
 
 
 def compare(
     formulas: list[Formula], expected: list[list[Spot]], found: list[list[Spot]]
 ) -> list[str]:
-    """逐个公式比，不同的各写一行：哪个公式，哪个字，左上右下各差多少像素。"""
+    """不同的公式各写一行：哪个公式，哪个字，四边向右、向下各差多少像素。"""
     lines = []
     for (tex, display), wanted, given in zip(formulas, expected, found, strict=True):
-        names, shown = [[name for name, _ in spots] for spots in (wanted, given)]
+        where = f"{tex}（{'独占一行' if display else '行内'}）"
+        names, shown = ([name for name, _ in spots] for spots in (wanted, given))
         if names != shown:
-            lines.append(f"{tex}（display={display}）：应是 {names}，却是 {shown}")
+            lines.append(f"{where}应有 {names}，却有 {shown}")
             continue
         for (name, want), (_, have) in zip(wanted, given, strict=True):
-            off = [b - a for a, b in zip(want, have, strict=True)]
-            if max(map(abs, off)) > TOLERANCE:
-                offsets = " ".join(f"{value:+.1f}" for value in off)
-                lines.append(f"{tex}（display={display}）的 {name}：{offsets}")
-                break
+            left, top, right, bottom = (b - a for a, b in zip(want, have, strict=True))
+            if max(map(abs, (left, top, right, bottom))) > TOLERANCE:
+                lines.append(
+                    f"{where}的「{name}」：左 {left:+.1f}，右 {right:+.1f}，"
+                    f"上 {top:+.1f}，下 {bottom:+.1f}"
+                )
+                break  # 它后面的多半也跟着错
     return lines
 
 
-def test_site_formulas_look_as_katex_sets_them(measure: Measure) -> None:
-    formulas = read_formulas(site_texts())
-    shown = [ours(formula) for formula in formulas]
-    expected = measure(stock(formulas), stock_files())
-    found = measure(shown, assets("".join(shown)))
+@pytest.fixture(scope="module")
+def formulas() -> list[Formula]:
+    """全站的公式。"""
+    return read_formulas(site_texts())
+
+
+def test_site_formulas_look_as_katex_sets_them(
+    measure: Measure, formulas: list[Formula]
+) -> None:
     assert len(formulas) > 600
+    expected = measure_stock(measure, formulas)
     assert sum(map(len, expected)) > 10 * len(formulas)
+    shown = [ours(render_tex(tex, display=d), display=d) for tex, d in formulas]
+    found = measure(shown, assets("".join(shown)))
     assert compare(formulas, expected, found) == []
+
+
+@pytest.fixture(scope="module")
+def samples(measure: Measure) -> tuple[list[str], list[list[Spot]]]:
+    """示例的 HTML 和位置，都是 KaTeX 自己给的。"""
+    return stock(SAMPLES), measure_stock(measure, SAMPLES)
+
+
+def measure_samples(
+    measure: Measure, markup: list[str], trim: Callable[..., tuple[str, ...]]
+) -> list[list[Spot]]:
+    """用 `trim` 省过的示例。"""
+    shown = [
+        ours(trim(text, display=display), display=display)
+        for text, (_, display) in zip(markup, SAMPLES, strict=True)
+    ]
+    return measure(shown, assets("".join(shown)))
+
+
+def test_other_formulas_look_as_katex_sets_them(
+    measure: Measure, samples: tuple[list[str], list[list[Spot]]]
+) -> None:
+    markup, expected = samples
+    found = measure_samples(measure, markup, formula.trim)
+    assert compare(SAMPLES, expected, found) == []
+
+
+@pytest.mark.parametrize(("old", "new"), MUTANTS.items())
+def test_wrong_geometry_is_seen(
+    measure: Measure,
+    samples: tuple[list[str], list[list[Spot]]],
+    old: str,
+    new: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mutant = ModuleType("mutant")
+    mutated = 0
+    for name in "formula.py", "katex.css":
+        text = (HERE / name).read_text(encoding="utf-8")
+        mutated += text.count(old)
+        (tmp_path / name).write_text(text.replace(old, new), encoding="utf-8")
+    assert mutated == 1
+    exec((tmp_path / "formula.py").read_text(encoding="utf-8"), vars(mutant))
+    monkeypatch.setattr(maths, "HERE", tmp_path)
+    markup, expected = samples
+    found = measure_samples(measure, markup, mutant.trim)
+    assert compare(SAMPLES, expected, found)
+
+
+def test_formulas_read_as_katex_writes_them(formulas: list[Formula]) -> None:
+    """MathML 里的字，除了看不见的「作用于」，一个不少。"""
+    for (tex, display), markup in zip(formulas, stock(formulas), strict=True):
+        written = re.sub("<annotation.*", "", markup, flags=re.S)
+        mathml = render_tex(tex, display=display)[0]
+        texts = (re.sub(r"<[^>]*>|\u2061", "", text) for text in (written, mathml))
+        assert len(set(map(html.unescape, texts))) == 1, tex
