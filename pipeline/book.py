@@ -33,6 +33,7 @@ from pipeline import (
     execution,
     faults,
     fences,
+    markup,
     maths,
     runs,
     timings,
@@ -43,6 +44,7 @@ from pipeline.cells import Cell
 from pipeline.citations import Citations
 from pipeline.execution import Executor
 from pipeline.faults import Fault
+from pipeline.katex import Katex
 from pipeline.runs import Run
 
 HERE = Path(__file__).parent
@@ -60,7 +62,11 @@ class Page:
         cells: 各个代码块。
         readable: 代码块都读得懂；有一处读不懂，整页都不运行。
         runs: 各格的运行结果，没有运行则为空。
+        drawn: 画好的各个代码块，HTML。
         faults: 查出的错误。
+        lines: 全文的各行。
+        front: 页首有几行。
+        prose: 页首与围栏之外的行号与文字。
     """
 
     name: str
@@ -69,11 +75,18 @@ class Page:
     cells: Sequence[Cell] = ()
     readable: bool = True
     runs: Mapping[str, Run] = field(default_factory=dict)
+    drawn: dict[int, str] = field(default_factory=dict)
     faults: set[Fault] = field(default_factory=set)
     lines: list[str] = field(init=False)
+    front: int = field(init=False)
+    prose: list[tuple[int, str]] = field(init=False)
 
     def __post_init__(self) -> None:
+        match = faults.FRONT_MATTER.match(self.text)
+        self.front = self.text.count("\n", 0, match.end()) if match else 0
         self.lines = self.text.splitlines()
+        outside = fences.prose(self.lines)
+        self.prose = [(n, line) for n, line in outside if n > self.front]
 
     @property
     def title(self) -> str:
@@ -89,6 +102,7 @@ class Book:
         root: 项目的文件夹，里面有 `docs/`、`tests/claims/`，缓存放在 `.cache/`。
         source: 引用的去处。
         execute: 运行一个笔记本的办法。
+        katex: 排公式的进程，由调用者关上。
         link: 由所在的页和要去的页给出网址；没有那一页则给 `None`。
         questions: 导航里的题。
         reference: API 参考的各页。
@@ -99,6 +113,7 @@ class Book:
         root: Path,
         source: Citations,
         execute: Executor,
+        katex: Katex,
         link: Callable[[str, str], str | None] = lambda *_: None,
         questions: Sequence[contents.Question] = (),
         reference: Sequence[contents.ReferencePage] = (),
@@ -106,6 +121,7 @@ class Book:
         self.root = root
         self.source = source
         self.execute = execute
+        self.katex = katex
         self.link = link
         self.questions = questions
         self.reference = reference
@@ -133,10 +149,9 @@ class Book:
             page.meta = faults.read_front_matter(text)
         except Fault as fault:
             page.faults.add(fault)
-        prose = [*fences.prose(page.lines)]
-        page.faults.update(faults.markup_faults(prose))
-        page.faults.update(directives.find_faults(prose, [*self.directives]))
-        for number, line in prose:
+        page.faults.update(markup.find_faults(page.prose))
+        page.faults.update(directives.find_faults(page.prose, [*self.directives]))
+        for number, line in page.prose:
             page.faults.update(self.source.find_faults(line, number))
         found, wrong = cells.read_cells(page.lines, self.source)
         page.faults.update(wrong)
@@ -198,7 +213,7 @@ class Book:
         """
         page = self.page = self.pages[name]
         shown: list[str | None] = [*page.lines]
-        for number, line in fences.prose(page.lines):
+        for number, line in page.prose:
             shown[number - 1] = self._write(line, number)
         blocks = filter(cells.is_cell, fences.walk(page.lines))
         for number, fence in enumerate(blocks):
@@ -208,9 +223,7 @@ class Book:
                 shown[fence.line - 1 : fence.end] = [token, *[None] * rest]
             else:
                 shown[fence.line - 1] = f"{fence.ticks}python"
-        front = faults.FRONT_MATTER.match(page.text)
-        first = page.text.count("\n", 0, front.end()) if front else 0
-        return "\n".join(line for line in shown[first:] if line is not None)
+        return "\n".join(line for line in shown[page.front :] if line is not None)
 
     def _write(self, line: str, number: int) -> str:
         """换掉一行正文里的引用或指令；写错了的已经记下，预览时页面仍要能看。"""
@@ -228,7 +241,8 @@ class Book:
         """给出画这本书要用的 Markdown 扩展，接在 arithmatex（generic）之后。"""
         return [
             _Cells(self),
-            maths.MathsExtension(self.report),
+            markup.Escapes(),
+            maths.MathsExtension(self.katex, self.report),
             claims.ClaimMarks(self._describe, self.report),
             typography.ChineseNewlines(),
             typography.FocusableTables(),
@@ -272,7 +286,9 @@ class Book:
             for fault in sorted(self.page.faults)
             if cell.lines[0] <= fault.line <= cell.lines[-1]
         ]
-        return f'<div class="cell" id="cell-{number}">{"".join(parts)}</div>'
+        drawn = f'<div class="cell" id="cell-{number}">{"".join(parts)}</div>'
+        self.page.drawn[number] = drawn
+        return drawn
 
     def _sources(self, cell: Cell) -> str:
         """被引用的定义在 API 参考里的链接。"""
@@ -287,18 +303,22 @@ class Book:
         return f'<p class="cell-note">完整说明：{"，".join(links)}</p>' if links else ""
 
     def check_drawn(self, name: str, content: str) -> None:
-        """确认每一块都画出来了。
+        """确认每一块都画出来了，每个词都看得见。
 
         Args:
             name: 页面。
             content: 它的 HTML。
         """
         page = self.pages[name]
-        shown = re.sub(r"<!--.*?-->", "", content, flags=re.S)
+        content = re.sub(r"<!--.*?-->", "", content, flags=re.S)
         for number, cell in enumerate(page.cells):
-            if f'id="cell-{number}"' not in shown:
+            drawn = page.drawn.get(number, "\0")
+            if drawn not in content:
                 message = "这一块没有画出来；它若在注释或别的块里，请移到外面"
                 page.faults.add(Fault(cell.line, message))
+            content = content.replace(drawn, "", 1)
+        if not page.faults:
+            page.faults.update(markup.lost_words(page.prose, content))
 
     def lines(self, *names: str) -> list[str]:
         """给出各处错误，一处一行：先是不属于哪一页的，再按页与行。

@@ -2,7 +2,6 @@
 
 import errno
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,25 +73,7 @@ def link_fault(message: str, sources: dict[str, str]) -> tuple[str, Fault] | Non
     return page, Fault(line, f"死链 {link}：{reason}")
 
 
-RAW_TAG = re.compile(r"<(?P<tag>img|a)\s[^>]*\b(?:src|href)\s*=", re.IGNORECASE)
-NAMELESS_IMAGE = re.compile(r"!\[\s*\]\(")
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*\n", re.S)
-
-
-def markup_faults(lines: Iterable[tuple[int, str]]) -> Iterator[Fault]:
-    """找出直接写成 HTML 的图片与链接（MkDocs 不检查其去处）和没有说明的图片。
-
-    Args:
-        lines: 页面上围栏之外的行号与文字。
-    """
-    for number, line in lines:
-        prose = re.sub(r"`[^`]*`", "", line)
-        if match := RAW_TAG.search(prose):
-            yield Fault(
-                number, f"请用 Markdown 写法代替 <{match['tag']}>，这样去处才会被检查"
-            )
-        if NAMELESS_IMAGE.search(prose):
-            yield Fault(number, "图片要有文字说明：![说明](图片)")
 
 
 def read_front_matter(text: str) -> dict[str, Any]:

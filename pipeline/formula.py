@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from pipeline.katex import find_katex, render_markup
+from pipeline.katex import find_katex
 
 SHORT = 10  # 公式不多于这么多个字符，就不折行
 LONG = 20  # 括号里面不折行，除非连起来多于这么多个字符
@@ -24,28 +24,6 @@ BETWEEN_GAPS = re.compile(GAP.format("([^;]+)") + "([^<]+)" + GAP.format(r"\1"))
 
 
 @functools.cache
-def render_tex(tex: str, *, display: bool) -> tuple[str, ...]:
-    r"""把一个公式排成 MathML 与 HTML，外面须有 `.katex`。
-
-    Args:
-        tex: 公式。
-        display: 是否独占一行。
-
-    Returns:
-        先是 MathML，再是一段一段的 HTML：只在段与段之间可以折行。
-
-    Raises:
-        TexError: 公式有误，包括 `\text` 之外的中文。
-        SetupError: 没有 KaTeX 或 Node，或 KaTeX 的进程一启动就死。
-
-    Example:
-        >>> mathml, *bases = render_tex("x^2 + y", display=False)
-        >>> mathml[:20], len(bases)
-        ('<math><msup><mi>x</m', 1)
-    """
-    return trim(render_markup(tex, display=display), display=display)
-
-
 def trim(markup: str, *, display: bool) -> tuple[str, ...]:
     """省去一个公式里多余的元素。
 
@@ -54,7 +32,7 @@ def trim(markup: str, *, display: bool) -> tuple[str, ...]:
         display: 是否独占一行；独占一行的不折行。
 
     Returns:
-        先是 MathML，再是一段一段的 HTML。
+        先是 MathML，再是一段一段的 HTML：只在段与段之间可以折行；外面须有 `.katex`。
     """
     # 命名空间网页用不着，留着则每个元素的名字里都有
     root = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", markup))

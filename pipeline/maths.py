@@ -4,7 +4,7 @@ import functools
 import html
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -16,10 +16,10 @@ from markdown.extensions import Extension
 from markdown.treeprocessors import Treeprocessor
 from markdown.util import AtomicString
 
-from pipeline.formula import render_tex
-from pipeline.katex import HERE, TexError, find_katex, find_node, stop
+from pipeline.formula import trim
+from pipeline.katex import HERE, Katex, TexError, find_katex
 
-__all__ = ["MathsExtension", "TexError", "assets", "find_node", "render_tex", "stop"]
+HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
 # 紧挨着公式时，与它不分在两行的标点：在它前面的，在它后面的
 OPENING = "（「『《“‘(["
 CLOSING = "，。、；：？！）」』》”’…,.;:?!)]%"
@@ -28,23 +28,22 @@ CLOSING = "，。、；：？！）」』》”’…,.;:?!)]%"
 class _Typeset(Treeprocessor):
     """把 arithmatex 认出的公式换成排好版的。"""
 
-    def __init__(self, md: Markdown, report: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, md: Markdown, katex: Katex, report: Callable[[str, str], None]
+    ) -> None:
         super().__init__(md)
+        self.katex = katex
         self.report = report
 
     def run(self, root: Element) -> None:
+        headings = [element for tag in HEADINGS for element in root.iter(tag)]
+        inside = {element for heading in headings for element in heading.iter()}
         for parent in list(root.iter()):
             for element in list(parent):
                 if element.get("class") == "arithmatex":
-                    self._typeset(element, parent)
-        for text in _prose(root):
-            if "$" in text:
-                # 行内的 \$ 到这里已不是美元号
-                self.report(
-                    text.strip(), "公式没有被认出：$ 内侧不留空格，$$ 前后要有空行"
-                )
+                    self._typeset(element, parent, in_heading=parent in inside)
 
-    def _typeset(self, element: Element, parent: Element) -> None:
+    def _typeset(self, element: Element, parent: Element, *, in_heading: bool) -> None:
         # arithmatex 把独占一行的公式转义过，行内的没有
         display = element.tag == "div"
         wrapped = html.unescape(element.text or "") if display else element.text or ""
@@ -53,13 +52,17 @@ class _Typeset(Treeprocessor):
         if display:
             element.set("tabindex", "0")  # 窄屏上可以用键盘横向滚动
         try:
-            parts = render_tex(tex, display=display)
+            parts = trim(self.katex.markup(tex, display=display), display=display)
         except TexError as error:
             self.report(tex, f"公式有误：{error}")
             element.set("class", "arithmatex error")
             element.text = AtomicString(f"{tex}（{error}）")
         else:
-            if display:
+            if in_heading:
+                # 标题还要进目录、书签和搜索，那里只要一份字：MathML 浏览器自己会排
+                del element.attrib["data-search-exclude"]
+                element.text = self.md.htmlStash.store(parts[0])
+            elif display:
                 text = f'<span class="katex">{"".join(parts)}</span>'
                 text = f'<span class="katex-display">{text}</span>'
                 element.text = self.md.htmlStash.store(text)
@@ -120,33 +123,22 @@ def _unbroken(text: str, child: Element) -> Element:
     return span
 
 
-def _prose(element: Element) -> Iterator[str]:
-    """正文里的文字，不含代码和公式。"""
-    if element.tag not in {"code", "pre"} and "arithmatex" not in element.get(
-        "class", ""
-    ):
-        if element.text:
-            yield element.text
-        for child in element:
-            yield from _prose(child)
-    if element.tail:
-        yield element.tail
-
-
 class MathsExtension(Extension):
     """接在 pymdownx.arithmatex（generic）之后的 Markdown 扩展。
 
     Args:
+        katex: 排公式的进程。
         report: 收错误的函数，参数是出错的原文和说明。
     """
 
-    def __init__(self, report: Callable[[str, str], None]) -> None:
+    def __init__(self, katex: Katex, report: Callable[[str, str], None]) -> None:
         super().__init__()
+        self.katex = katex
         self.report = report
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
         """登记树处理器：在行内规则之后，目录之前。"""
-        md.treeprocessors.register(_Typeset(md, self.report), "typeset", 15)
+        md.treeprocessors.register(_Typeset(md, self.katex, self.report), "typeset", 15)
 
 
 def assets(content: str) -> dict[str, str | bytes]:

@@ -32,6 +32,7 @@ from pipeline import contents, drawing, faults, maths, search, shell
 from pipeline.book import Book
 from pipeline.citations import Citations
 from pipeline.jupyter.executor import MkdocsJupyter
+from pipeline.katex import Katex
 from pipeline.staging import Staging
 
 HERE = Path(__file__).parent
@@ -50,6 +51,7 @@ class BookPlugin(BasePlugin[Settings]):
 
     def __init__(self) -> None:
         self.serving = False
+        self.katex = Katex()
         self.book: Book
         self.files = Files([])
         self.added: list[contents.ReferencePage] = []
@@ -88,6 +90,7 @@ class BookPlugin(BasePlugin[Settings]):
             root,
             Citations([Path(folder) for folder in self.config.base_path], root),
             MkdocsJupyter(config, root),
+            self.katex,
             self._link,
             asked,
             self.added,
@@ -228,6 +231,7 @@ class BookPlugin(BasePlugin[Settings]):
 
     def on_shutdown(self) -> None:
         """没有建成的网站不留下。"""
+        self.katex.close()
         if self.staging:
             self.staging.discard()
 

@@ -13,6 +13,7 @@ import torch
 from filelock import FileLock
 from playwright.sync_api import Browser
 
+from pipeline.katex import Katex
 from pipeline.tools.project import ROOT, mkdocs_command, read_tree, run
 from pipeline.tools.web import NoBrowser, open_browser
 
@@ -140,6 +141,14 @@ def start_site(folder: Path) -> SmallSite:
     site = SmallSite(folder)
     site.write({"docs/index.md": "# 首页\n"})
     return site
+
+
+@pytest.fixture(scope="session")
+def katex() -> Iterator[Katex]:
+    """排公式的进程。"""
+    process = Katex()
+    yield process
+    process.close()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from markdown import Markdown
 from pipeline.book import Book
 from pipeline.citations import Citations
 from pipeline.contents import Question, ReferencePage
+from pipeline.katex import Katex
 
 SNIPPET = '# --8<-- [start:f]\ndef f():\n    """甲。"""\n# --8<-- [end:f]\n'
 CLAIM = """\
@@ -51,7 +52,7 @@ class Printed:
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Book:
+def book(tmp_path: Path, katex: Katex) -> Book:
     for path, text in {
         "snippets/a.py": SNIPPET,
         "snippets/a.svg": "<svg></svg>",
@@ -68,7 +69,7 @@ def book(tmp_path: Path) -> Book:
     source = Citations([tmp_path / "snippets"], tmp_path)
     asked = [Question("Q1 甲", "a"), Question("Q2 乙", "b")]
     added = [ReferencePage("Q1 甲", "Q1 的 API", "reference/a.md", "")]
-    return Book(tmp_path, source, Printed(), link, asked, added)
+    return Book(tmp_path, source, Printed(), katex, link, asked, added)
 
 
 def draw(book: Book, text: str, name: str = "a.md") -> str:

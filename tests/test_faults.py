@@ -2,13 +2,11 @@
 
 import pytest
 
-from pipeline import fences
 from pipeline.faults import (
     Fault,
     encoding_fault,
     find_line,
     link_fault,
-    markup_faults,
     read_front_matter,
 )
 
@@ -49,18 +47,6 @@ def test_mkdocs_warnings_get_a_line(message: str, fault: Fault) -> None:
 
 def test_other_warnings_are_left_alone() -> None:
     assert link_fault("别的警告", {}) is None
-
-
-def test_raw_html_links_are_found_outside_code() -> None:
-    text = '`<img src="a">`\n```text\n<img src="a">\n```\n<a id="x"></a>\n<img\talt="" src="a">\n'
-    prose = fences.prose(text.splitlines())
-    assert [fault.line for fault in markup_faults(prose)] == [6]
-
-
-def test_images_want_a_text_outside_code() -> None:
-    text = "![甲](a.svg)\n![](a.svg)\n`![](a.svg)`\n![ ](a.svg)\n"
-    prose = fences.prose(text.splitlines())
-    assert [fault.line for fault in markup_faults(prose)] == [2, 4]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
-from pipeline.maths import find_node
+from pipeline.katex import find_node
 from pipeline.search import END, SKIPPED
 from tests.queries import Query, read_queries
 

@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 from pipeline import execution
 from pipeline.book import Book
 from pipeline.citations import Citations
+from pipeline.katex import Katex
 
 
 class Nbclient:
@@ -45,7 +46,8 @@ def build(root: Path) -> tuple[str, list[str]]:
     Returns:
         HTML，和查出的错误。
     """
-    book = Book(root, Citations([root / "snippets"], root), Nbclient())
+    katex = Katex()
+    book = Book(root, Citations([root / "snippets"], root), Nbclient(), katex)
     book.read("index.md", (root / "docs" / "index.md").read_text(encoding="utf-8"))
     book.run()
     book.check()
@@ -55,4 +57,5 @@ def build(root: Path) -> tuple[str, list[str]]:
     )
     content = md.convert(book.prepare("index.md"))
     book.check_drawn("index.md", content)
+    katex.close()
     return content, book.lines()

@@ -10,6 +10,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from pipeline import maths, typography
+from pipeline.katex import Katex
 
 
 def _ignore(text: str, message: str) -> None:
@@ -19,7 +20,7 @@ def _ignore(text: str, message: str) -> None:
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """备好公式与排版的扩展。"""
     extensions: list[Any] = config.markdown_extensions
-    extensions += [maths.MathsExtension(_ignore), typography.ChineseNewlines()]
+    extensions += [maths.MathsExtension(Katex(), _ignore), typography.ChineseNewlines()]
     return config
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from pipeline.maths import find_node
+from pipeline.katex import find_node
 from pipeline.tools.addresses import SITE_URL, page_path, transferred, url
 from pipeline.tools.project import ROOT
 from pipeline.tools.reader import (
