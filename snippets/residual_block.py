@@ -199,8 +199,8 @@ def scale_branch_(block: nn.Module, factor: float) -> nn.Module:
 # --8<-- [end:scale_branch_]
 
 
-# --8<-- [start:deep_net]
-def deep_net(
+# --8<-- [start:deep_classifier]
+def deep_classifier(
     block: Callable[..., PlainBlock],
     depth: int,
     *,
@@ -229,7 +229,7 @@ def deep_net(
         ValueError: `depth` 不是 `>= 2` 的偶数，或宽度小于 1。
 
     Example:
-        >>> net = deep_net(ResidualBlock, 20)
+        >>> net = deep_classifier(ResidualBlock, 20)
         >>> sum(isinstance(layer, nn.Linear) for layer in net.modules())
         20
 
@@ -260,4 +260,4 @@ def deep_net(
     return net
 
 
-# --8<-- [end:deep_net]
+# --8<-- [end:deep_classifier]

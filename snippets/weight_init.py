@@ -30,8 +30,8 @@ def fan_in_and_out(shape: Sequence[int]) -> tuple[int, int]:
     """
     if len(shape) < 2:
         raise ValueError(f"权重须至少有两维才有 fan_in，收到形状 {tuple(shape)}")
-    receptive_field = math.prod(shape[2:])  # 全连接层没有空间维，空积为 1
-    return shape[1] * receptive_field, shape[0] * receptive_field
+    kernel_area = math.prod(shape[2:])  # 全连接层没有空间维，空积为 1
+    return shape[1] * kernel_area, shape[0] * kernel_area
 
 
 # --8<-- [end:fan_in_and_out]

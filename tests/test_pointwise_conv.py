@@ -13,7 +13,6 @@ from pipeline.timings import read_timings
 from snippets.experiments.pointwise_conv import (
     bottleneck_reads,
     collapse_gap,
-    counted_multiply_adds,
     counted_parameters,
     input_mask,
     layout_gap,
@@ -28,6 +27,7 @@ from snippets.experiments.pointwise_conv import (
     small_integers,
     stack_cost,
 )
+from snippets.experiments.temporal_conv import multiply_adds
 from snippets.pointwise_conv import (
     Bottleneck,
     collapse_pointwise,
@@ -259,8 +259,8 @@ def test_counts_agree_with_pytorch(
     positions = math.prod(conv(x).shape[2:])
     expected = conv_multiply_adds(c_in, c_out, kernel_size, positions, groups)
     assert conv_parameters(c_in, c_out, kernel_size, groups) == conv.weight.numel()
-    assert counted_multiply_adds(conv, x) == expected
-    assert counted_multiply_adds(conv, torch.cat([x, x])) == 2 * expected
+    assert multiply_adds(conv, x) == expected
+    assert multiply_adds(conv, torch.cat([x, x])) == 2 * expected
 
 
 def test_counting_functions_reject_bad_arguments() -> None:
@@ -514,7 +514,7 @@ def test_pairs_and_counts_pass_on_what_is_wrong() -> None:
         separable_gap(x, torch.ones(4, 3, 3), wide)
     with pytest.raises(ValueError, match="须比 sizes、groups 多一个"):
         stack_cost((2, 3, 4), (1,), 8)
-    for count in (counted_multiply_adds, moved_elements):
+    for count in (multiply_adds, moved_elements):
         with pytest.raises(RuntimeError, match=r"expected input.* to have 3 channels"):
             count(nn.Conv2d(3, 4, 1), x)
     with pytest.raises(ValueError, match=r"须 >= 1，收到 \(1, 4, 0, 0\)"):

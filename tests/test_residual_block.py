@@ -30,7 +30,7 @@ from snippets.residual_block import (
     PreActivationBlock,
     ProjectionBlock,
     ResidualBlock,
-    deep_net,
+    deep_classifier,
     scale_branch_,
 )
 
@@ -207,7 +207,7 @@ def test_identity_shortcut_rejects_a_change_of_shape() -> None:
 @given(blocks=st.integers(0, 6), batch_norm=st.booleans())
 def test_depth_counts_the_weight_layers(blocks: int, batch_norm: bool) -> None:
     depth = 2 * blocks + 2
-    net = deep_net(
+    net = deep_classifier(
         ResidualBlock, depth, features=4, in_features=3, batch_norm=batch_norm
     )
     norms = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm1d)]
@@ -217,7 +217,7 @@ def test_depth_counts_the_weight_layers(blocks: int, batch_norm: bool) -> None:
 
 
 def test_he_initialisation_of_the_net() -> None:
-    net = deep_net(PlainBlock, 20, features=64)
+    net = deep_classifier(PlainBlock, 20, features=64)
     weights = torch.cat([layer.weight.flatten() for layer in linears(net)])
     # 方差 2 / 64；n 个高斯样本的方差的相对标准误是 √(2 / n)，取 5 倍
     tolerance = 5 * math.sqrt(2 / weights.numel())
@@ -228,17 +228,17 @@ def test_he_initialisation_of_the_net() -> None:
 def test_net_depends_on_its_seed_alone() -> None:
     x = torch.ones(2, 64)
     torch.manual_seed(1)
-    first = deep_net(PlainBlock, 6, seed=5)(x)
+    first = deep_classifier(PlainBlock, 6, seed=5)(x)
     torch.manual_seed(2)
-    assert torch.equal(first, deep_net(ResidualBlock, 2, seed=5)(x)) is False
-    assert torch.equal(first, deep_net(PlainBlock, 6, seed=5)(x))
-    assert not torch.equal(first, deep_net(PlainBlock, 6, seed=6)(x))
+    assert torch.equal(first, deep_classifier(ResidualBlock, 2, seed=5)(x)) is False
+    assert torch.equal(first, deep_classifier(PlainBlock, 6, seed=5)(x))
+    assert not torch.equal(first, deep_classifier(PlainBlock, 6, seed=6)(x))
 
 
 @pytest.mark.parametrize("depth", [0, 1, 7, -2])
 def test_net_rejects_odd_depths(depth: int) -> None:
     with pytest.raises(ValueError, match=f"偶数，收到 {depth}"):
-        deep_net(PlainBlock, depth)
+        deep_classifier(PlainBlock, depth)
 
 
 @pytest.mark.parametrize("widths", [(0, 3, 2), (4, 0, 2), (4, 3, -1)])
@@ -247,15 +247,15 @@ def test_net_rejects_empty_widths(widths: tuple[int, int, int]) -> None:
     with pytest.raises(
         ValueError, match="宽度须 >= 1，收到 {}、{}、{}".format(*widths)
     ):
-        deep_net(
+        deep_classifier(
             PlainBlock, 2, features=features, in_features=in_features, classes=classes
         )
 
 
 def test_zero_blocks_deepen_a_net_without_changing_it() -> None:
     x = torch.randn(20, 64, generator=torch.Generator().manual_seed(0))
-    net = deep_net(ResidualBlock, 6)
-    extra = list(deep_net(ResidualBlock, 12))[3:-1]
+    net = deep_classifier(ResidualBlock, 6)
+    extra = list(deep_classifier(ResidualBlock, 12))[3:-1]
     for block in extra:
         assert isinstance(block, ResidualBlock)
         scale_branch_(block, 0.0)
@@ -265,7 +265,7 @@ def test_zero_blocks_deepen_a_net_without_changing_it() -> None:
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_train_from_zero_is_the_sum_of_its_parts(batch_norm: bool) -> None:
     x, y, *_ = digits_split()
-    net = deep_net(ResidualBlock, 8, batch_norm=batch_norm, seed=3)
+    net = deep_classifier(ResidualBlock, 8, batch_norm=batch_norm, seed=3)
     for block in list(net)[3:-1]:
         scale_branch_(block, 0.0)
     losses = train_classifier(net, x, y, steps=4, lr=0.02, weight_decay=0.1, seed=3)
@@ -378,7 +378,7 @@ def test_depth_run_is_the_sum_of_its_parts(batch_norm: bool, zero_branch: bool) 
         steps=3,
         zero_branch=zero_branch,
     )
-    net = deep_net(ResidualBlock, 8, batch_norm=batch_norm, seed=4)
+    net = deep_classifier(ResidualBlock, 8, batch_norm=batch_norm, seed=4)
     shrink = 1 if batch_norm else 1 / math.sqrt(3)
     for block in list(net)[3:-1]:
         assert isinstance(block, ResidualBlock)

@@ -7,8 +7,8 @@ from types import EllipsisType
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from snippets.experiments.temporal_conv import multiply_adds
 from snippets.pointwise_conv import (
     Bottleneck,
     collapse_pointwise,
@@ -288,32 +288,6 @@ def counted_parameters(layer: nn.Module) -> int:
 # --8<-- [end:counted_parameters]
 
 
-# --8<-- [start:counted_multiply_adds]
-def counted_multiply_adds(layer: nn.Module, x: Tensor) -> int:
-    """让 PyTorch 的计数器数出一次前向的乘加次数。
-
-    Args:
-        layer: 任意模块。
-        x: 输入，形状由 `layer` 决定。
-
-    Returns:
-        乘加次数，即 `FlopCounterMode` 的总数的一半（它把一次乘加计为 2）。
-
-    Example:
-        >>> counted_multiply_adds(nn.Conv2d(3, 4, 1), torch.ones(1, 3, 2, 2))
-        48
-
-    Source:
-        `torch.utils.flop_counter` 的文档。
-    """
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        layer(x)
-    return int(counter.get_total_flops()) // 2
-
-
-# --8<-- [end:counted_multiply_adds]
-
-
 # --8<-- [start:moved_elements]
 def moved_elements(layer: nn.Module, x: Tensor) -> int:
     """数出一次前向至少要搬的元素：每个卷积把输入、权重各读一次，把输出写一次。
@@ -370,7 +344,7 @@ def stack_cost(
     """
     net = conv_stack(channels, sizes, groups)
     x = torch.zeros(1, channels[0], size, size)
-    adds, moved = counted_multiply_adds(net, x), moved_elements(net, x)
+    adds, moved = multiply_adds(net, x), moved_elements(net, x)
     return counted_parameters(net), adds, moved
 
 

@@ -14,7 +14,7 @@ from snippets.residual_block import (
     PlainBlock,
     PreActivationBlock,  # noqa: F401  登记的主张用到
     ResidualBlock,
-    deep_net,
+    deep_classifier,
     scale_branch_,
 )
 
@@ -152,7 +152,7 @@ def train_from_zero(
             f"须 weight_decay >= 0、steps >= 1，收到 {weight_decay} 与 {steps}"
         )
     x, y, *_ = digits_split()
-    net = deep_net(ResidualBlock, 8, batch_norm=batch_norm, seed=seed)
+    net = deep_classifier(ResidualBlock, 8, batch_norm=batch_norm, seed=seed)
     blocks = [scale_branch_(b, 0.0) for b in net if isinstance(b, ResidualBlock)]
     losses = train_classifier(
         net, x, y, steps=steps, lr=0.02, weight_decay=weight_decay, seed=seed
@@ -415,7 +415,7 @@ def train_depth(
     x, y, *_ = digits_split()
     runs = []
     for seed in seeds:
-        net = deep_net(block, depth, batch_norm=batch_norm, seed=seed)
+        net = deep_classifier(block, depth, batch_norm=batch_norm, seed=seed)
         blocks = [layer for layer in net if isinstance(layer, ResidualBlock)]
         for layer in blocks:
             shrink = 1.0 if batch_norm else len(blocks) ** -0.5

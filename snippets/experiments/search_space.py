@@ -193,8 +193,8 @@ def draw_rates(
 # --8<-- [end:draw_rates]
 
 
-# --8<-- [start:hit_rates]
-def hit_rates(
+# --8<-- [start:near_best_shares]
+def near_best_shares(
     best: float, trials: int, repeats: int, rng: np.random.Generator
 ) -> dict[str, float]:
     """返回在 [0.001, 1] 里试 trials 次，至少一次与 best 相差不到一倍的频率。
@@ -212,7 +212,7 @@ def hit_rates(
         ValueError: `best` 不在 `[0.002, 0.5]` 内，或 `trials < 1`，或 `repeats < 1`。
 
     Example:
-        >>> rates = hit_rates(0.01, 10, 1000, np.random.default_rng(0))
+        >>> rates = near_best_shares(0.01, 10, 1000, np.random.default_rng(0))
         >>> {name: round(rate, 1) for name, rate in rates.items()}
         {'linear': 0.1, 'log': 0.9}
     """
@@ -227,7 +227,7 @@ def hit_rates(
     return rates
 
 
-# --8<-- [end:hit_rates]
+# --8<-- [end:near_best_shares]
 
 
 # --8<-- [start:powers_as_written]

@@ -227,11 +227,15 @@ def multiply_adds(run: Callable[[Tensor], Tensor], x: Tensor) -> int:
         x: 输入，形状由 `run` 定。
 
     Returns:
-        卷积与矩阵乘法的乘加次数；补进来的零也照算。
+        卷积与矩阵乘法的乘加次数，即 `FlopCounterMode` 的总数的一半
+        （它把一次乘加计为 2）；补进来的零也照算。
 
     Example:
         >>> multiply_adds(nn.Conv1d(2, 3, 5), torch.zeros(1, 2, 14))  # 10 步 × 30
         300
+
+    Source:
+        `torch.utils.flop_counter` 的文档。
     """
     with FlopCounterMode(display=False) as counter:
         run(x)

@@ -161,11 +161,11 @@ def mean_field_rms(scale: float, activation: nn.Module, depth: int) -> list[floa
         raise ValueError(f"scale 与 depth 须 >= 0，收到 {scale}、{depth}")
     nodes, weights = np.polynomial.hermite_e.hermegauss(64)  # 偶数个点，避开折点 0
     z, p = torch.from_numpy(nodes), torch.from_numpy(weights / weights.sum())
-    second_moments = [1.0]
+    squares = [1.0]
     for _ in range(depth):
-        pre_activation = math.sqrt(scale * second_moments[-1]) * z
-        second_moments.append((p @ activation(pre_activation).square()).item())
-    return [math.sqrt(q) for q in second_moments]
+        pre_activation = math.sqrt(scale * squares[-1]) * z
+        squares.append((p @ activation(pre_activation).square()).item())
+    return [math.sqrt(q) for q in squares]
 
 
 # --8<-- [end:mean_field_rms]
