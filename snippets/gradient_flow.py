@@ -143,7 +143,7 @@ def deep_net(
             `residual`（x + 线性(ReLU(BN(x)))）。
         width: 每层的单元数。
         depth: 层数，也是权重矩阵的个数，须 `>= 1`。
-        generator: 随机数生成器。
+        generator: 随机源。
         scale: 权重的标准差再乘的倍数。
 
     Returns:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 
@@ -203,23 +203,23 @@ def scale_branch_(block: nn.Module, factor: float) -> nn.Module:
 def deep_classifier(
     block: Callable[..., PlainBlock],
     depth: int,
+    generator: Generator,
     *,
     features: int = 64,
     in_features: int = 64,
     classes: int = 10,
     batch_norm: bool = False,
-    seed: int = 0,
 ) -> nn.Sequential:
     """用同一种块搭一个有 depth 层权重的分类网络，权重 He 初始化，偏置为 0。
 
     Args:
         block: `PlainBlock` 或 `ResidualBlock`；每块两层权重。
         depth: 权重层数，含首尾两层，须是 `>= 2` 的偶数。
+        generator: 抽权重的随机源。
         features: 隐藏层宽度，须 `>= 1`。
         in_features: 输入特征数，须 `>= 1`。
         classes: 类别数，须 `>= 1`。
         batch_norm: 是否在块内外的隐藏层都加 BN。
-        seed: 抽权重的随机种子。
 
     Returns:
         输入 `(N, in_features)`、输出 `(N, classes)` 的 `nn.Sequential`，
@@ -229,7 +229,7 @@ def deep_classifier(
         ValueError: `depth` 不是 `>= 2` 的偶数，或宽度小于 1。
 
     Example:
-        >>> net = deep_classifier(ResidualBlock, 20)
+        >>> net = deep_classifier(ResidualBlock, 20, Generator().manual_seed(0))
         >>> sum(isinstance(layer, nn.Linear) for layer in net.modules())
         20
 
@@ -250,7 +250,6 @@ def deep_classifier(
         ),
         nn.Linear(features, classes),
     )
-    generator = torch.Generator().manual_seed(seed)
     for layer in net.modules():
         if isinstance(layer, nn.Linear):
             nn.init.kaiming_normal_(

@@ -14,7 +14,7 @@ def sample_uniform(
         low: 下界。
         high: 上界，须大于 `low`。
         size: 个数。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         形状 `(size,)`；乘加的舍入偶尔会凑成 `high` 本身。
@@ -45,7 +45,7 @@ def sample_integer(
         low: 最小的整数。
         high: 上界，取不到，须大于 `low`。
         size: 个数。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         形状 `(size,)`，dtype 为 int64。
@@ -75,7 +75,7 @@ def sample_log_uniform(
         low: 下界，须 `> 0`。
         high: 上界，须大于 `low`。
         size: 个数。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         形状 `(size,)`；密度为 `1 / (x * ln(high / low))`。
@@ -107,7 +107,7 @@ def sample_log_integer(
         low: 最小的整数，须 `>= 1`。
         high: 上界，取不到，须大于 `low`。
         size: 个数。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         形状 `(size,)`，dtype 为 int64；抽到 `k` 的概率为
@@ -140,7 +140,7 @@ def sample_beta(
         low: β 的下界，须 `>= 0`。
         high: β 的上界，须大于 `low` 且 `< 1`。
         size: 个数。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         形状 `(size,)`。

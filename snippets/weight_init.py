@@ -68,7 +68,7 @@ def normal_init(shape: Sequence[int], std: float, generator: Generator) -> Tenso
     Args:
         shape: 权重的形状。
         std: 标准差，须 `>= 0`，与层的宽度无关。
-        generator: 随机数来源。
+        generator: 随机源。
 
     Returns:
         形状为 `shape` 的张量。
@@ -98,7 +98,7 @@ def lecun_init(shape: Sequence[int], generator: Generator) -> Tensor:
 
     Args:
         shape: 权重的形状，至少两维。
-        generator: 随机数来源。
+        generator: 随机源。
 
     Returns:
         形状为 `shape` 的张量。
@@ -124,7 +124,7 @@ def xavier_init(shape: Sequence[int], generator: Generator) -> Tensor:
 
     Args:
         shape: 权重的形状，至少两维。
-        generator: 随机数来源。
+        generator: 随机源。
 
     Returns:
         形状为 `shape` 的张量。
@@ -150,7 +150,7 @@ def he_init(shape: Sequence[int], generator: Generator) -> Tensor:
 
     Args:
         shape: 权重的形状，至少两维。
-        generator: 随机数来源。
+        generator: 随机源。
 
     Returns:
         形状为 `shape` 的张量。

@@ -61,14 +61,16 @@ def normals(*shape: int, seed: int = 0) -> Tensor:
 
 
 def test_small_integers_are_small_integers_and_differ_by_seed() -> None:
-    x, y = small_integers(0, (3, 40), (0, 2))
+    x, y = small_integers(torch.Generator().manual_seed(0), (3, 40), (0, 2))
     assert (x.shape, y.shape, x.dtype) == ((3, 40), (0, 2), torch.float64)
     assert set(x.flatten().tolist()) == set(range(-4, 5))
-    assert torch.equal(x, small_integers(0, (3, 40))[0])
-    assert not torch.equal(x, small_integers(1, (3, 40))[0])
-    assert small_integers(0) == ()
+    assert torch.equal(x, small_integers(torch.Generator().manual_seed(0), (3, 40))[0])
+    assert not torch.equal(
+        x, small_integers(torch.Generator().manual_seed(1), (3, 40))[0]
+    )
+    assert small_integers(torch.Generator().manual_seed(0)) == ()
     with pytest.raises(ValueError, match=r"须 >= 0，收到 \(\(2, -1\),\)"):
-        small_integers(0, (2, -1))
+        small_integers(torch.Generator().manual_seed(0), (2, -1))
 
 
 # 1×1 卷积 ------------------------------------------------------------------
@@ -123,7 +125,9 @@ def test_pointwise_conv_rejects_bad_arguments() -> None:
 
 
 def test_pointwise_gap_sees_a_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    x, weight, bias = small_integers(0, (2, 3, 4, 5), (6, 3), (6,))
+    x, weight, bias = small_integers(
+        torch.Generator().manual_seed(0), (2, 3, 4, 5), (6, 3), (6,)
+    )
     assert pointwise_gap(x, weight, bias) == pointwise_gap(x, weight) == 0
     path = "snippets.experiments.pointwise_conv.linear_per_pixel"
     monkeypatch.setattr(path, lambda *given: pointwise_conv(*given) + 0.5)
@@ -167,7 +171,9 @@ def test_layout_functions_reject_bad_arguments() -> None:
 
 
 def test_layout_gap_sees_a_transposed_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    x, kernel = small_integers(0, (1, 2, 5, 5), (3, 3, 2, 4))
+    x, kernel = small_integers(
+        torch.Generator().manual_seed(0), (1, 2, 5, 5), (3, 3, 2, 4)
+    )
     assert layout_gap(x, kernel) == 0
     path = "snippets.experiments.pointwise_conv.hwio_to_oihw"
     monkeypatch.setattr(path, lambda weight: hwio_to_oihw(weight).mT)
@@ -485,7 +491,9 @@ def test_bottleneck_reads_agrees_with_poking(stride: int) -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 4])
 def test_sliding_a_classifier_is_a_convolution(size: int) -> None:
-    x, weight = small_integers(0, (2, 3, 4, 6), (5, 3, size, size))
+    x, weight = small_integers(
+        torch.Generator().manual_seed(0), (2, 3, 4, 6), (5, 3, size, size)
+    )
     assert sliding_gap(x, weight) == 0
     scores = F.conv2d(x, weight)
     for i in range(5 - size):
@@ -496,7 +504,7 @@ def test_sliding_a_classifier_is_a_convolution(size: int) -> None:
 
 
 def test_pooling_before_or_after_the_classifier() -> None:
-    x, weight = small_integers(0, (2, 3, 4, 8), (5, 3))
+    x, weight = small_integers(torch.Generator().manual_seed(0), (2, 3, 4, 8), (5, 3))
     assert pooling_gap(x, weight) == 0
 
 

@@ -1,6 +1,6 @@
 """命中率、真实网络上的搜索、scikit-learn 与 Optuna、共享存储。"""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -96,7 +96,7 @@ def hit_rates(
         relevant: 要紧的维数，1 或 2；目标只限制这几维。
         side: 目标在要紧的维上的边长，须在 `(0, 1)` 内，位置均匀。
         repeats: 重复次数，须 `>= 1`。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         `grid`、`random`、`Halton` 到命中率的字典。
@@ -138,8 +138,8 @@ def train_networks(
     y: Tensor,
     learning_rate: ArrayLike,
     weight_decay: ArrayLike,
+    generator: torch.Generator,
     steps: int = 40,
-    seed: int = 0,
 ) -> list[Tensor]:
     """用每组超参数各训练一个小网络，并排训练，返回全部权重。
 
@@ -151,8 +151,8 @@ def train_networks(
         y: 类别，形状 `(N,)`，取值 0 到 9。
         learning_rate: 学习率，须 `>= 0`；与 `weight_decay` 按广播规则配成 `T` 组。
         weight_decay: L2 惩罚的系数，须 `>= 0`。
+        generator: 抽初值与小批量的随机源。
         steps: 训练步数，须 `>= 0`。
-        seed: 初值与小批量的种子。
 
     Returns:
         两层的权重，形状 `(T, D, 32)` 与 `(T, 32, 10)`。
@@ -162,7 +162,8 @@ def train_networks(
 
     Example:
         >>> x, y = torch.eye(10), torch.arange(10)  # 十个样本，每类一个
-        >>> [w.shape for w in train_networks(x, y, [0.1, 0.3], 0.0)]
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> [w.shape for w in train_networks(x, y, [0.1, 0.3], 0.0, generator)]
         [torch.Size([2, 10, 32]), torch.Size([2, 32, 10])]
     """
     lr, decay = np.broadcast_arrays(learning_rate, weight_decay)
@@ -170,14 +171,13 @@ def train_networks(
         received = f"{steps}、{lr.min()}、{decay.min()}"
         raise ValueError(f"steps、学习率、权重衰减须 >= 0，收到 {received}")
     rate, l2 = (torch.tensor(v, dtype=x.dtype).view(-1, 1, 1) for v in (lr, decay))
-    g = torch.Generator().manual_seed(seed)
     weights, velocity = [], []
     for fan_in, fan_out in ((x.shape[1], 32), (32, 10)):
-        w = torch.randn(fan_in, fan_out, generator=g) * (2 / fan_in) ** 0.5
+        w = torch.randn(fan_in, fan_out, generator=generator) * (2 / fan_in) ** 0.5
         weights.append(w.repeat(lr.size, 1, 1).requires_grad_())  # (T, 入, 出)
         velocity.append(torch.zeros_like(weights[-1]))
     for _ in range(steps):
-        i = torch.randint(len(x), (32,), generator=g)
+        i = torch.randint(len(x), (32,), generator=generator)
         logits = (x[i] @ weights[0]).relu() @ weights[1]  # (T, 32, 10)
         # 各网络的损失相加而不是平均，于是每个网络得到自己的梯度
         loss = F.cross_entropy(
@@ -209,7 +209,7 @@ def validation_error(
         learning_rate: 学习率；与 `weight_decay` 按广播规则配成 `T` 组。
         weight_decay: L2 惩罚的系数。
         steps: 训练步数，须 `>= 0`。
-        seed: 初值与小批量的种子。
+        seed: 初值与小批量的种子；各次试验用同一个，差别才只来自超参数。
 
     Returns:
         错误率，形状为两个超参数广播后的形状；发散的网络也给出它的错误率。
@@ -220,7 +220,8 @@ def validation_error(
         array([0. , 0.9], dtype=float32)
     """
     x, y, x_validation, y_validation = data
-    first, second = train_networks(x, y, learning_rate, weight_decay, steps, seed)
+    point, generator = (learning_rate, weight_decay), torch.Generator()
+    first, second = train_networks(x, y, *point, generator.manual_seed(seed), steps)
     guess = ((x_validation @ first).relu() @ second).argmax(-1)
     errors = (guess != y_validation).float().mean(1)
     shape = np.broadcast_shapes(np.shape(learning_rate), np.shape(weight_decay))
@@ -299,7 +300,7 @@ def digits_space(
 
 
 # --8<-- [start:digits_searches]
-def digits_searches(seeds: Iterable[int]) -> NDArray[np.float64]:
+def digits_searches(seeds: Sequence[int]) -> NDArray[np.float64]:
     """每个种子各做一次网格搜索与随机搜索，各 25 次试验，返回全部试验。
 
     种子决定数据的划分、网络的初值与小批量、网格的平移和随机点；
@@ -337,7 +338,7 @@ def digits_searches(seeds: Iterable[int]) -> NDArray[np.float64]:
 
 
 # --8<-- [start:good_widths]
-def good_widths(seeds: Iterable[int], bounds: ArrayLike) -> NDArray[np.float64]:
+def good_widths(seeds: Sequence[int], bounds: ArrayLike) -> NDArray[np.float64]:
     """量出错误率低于各个界的学习率共占多少个数量级。
 
     权重衰减取 1e-4；学习率从 1e-4 到 10，每个数量级取 10 个值。
@@ -381,7 +382,7 @@ def halving_searches(
     Args:
         data: `(x_train, y_train, x_validation, y_validation)`。
         n_searches: 搜索的次数，须 `>= 1`。
-        rng: 抽超参数用的随机数发生器。
+        rng: 抽超参数用的随机源。
 
     Returns:
         `(每次搜索的训练步数, 最低错误率)`，各依次是三种办法：6 个训练到底、
@@ -434,7 +435,7 @@ def luckiest_accuracy(
         n_samples: 验证集的样本数，须 `>= 1`。
         n_trials: 试了几组，须 `>= 1`。
         repeats: 取平均的重复次数，须 `>= 1`。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         `repeats` 次重复的平均。
@@ -490,7 +491,8 @@ class SmallNet(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """从头训练 40 步。"""
         data = torch.from_numpy(x), torch.from_numpy(y)
         point = self.learning_rate, self.weight_decay
-        self.weights_ = train_networks(*data, *point, seed=self.seed)
+        generator = torch.Generator().manual_seed(self.seed)
+        self.weights_ = train_networks(*data, *point, generator)
         return self
 
     def predict(self, x: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -24,11 +24,13 @@ from snippets.pointwise_conv import (
 
 
 # --8<-- [start:small_integers]
-def small_integers(seed: int, *shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
+def small_integers(
+    generator: Generator, *shapes: tuple[int, ...]
+) -> tuple[Tensor, ...]:
     """给出由 -4 到 4 的整数组成的 float64 张量：乘加没有舍入，可以要求逐位相等。
 
     Args:
-        seed: 随机种子。
+        generator: 随机源。
         *shapes: 各个张量的形状，各维须 `>= 0`。
 
     Returns:
@@ -38,13 +40,13 @@ def small_integers(seed: int, *shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
         ValueError: 形状里有负数。
 
     Example:
-        >>> x, weight = small_integers(0, (1, 3, 2, 2), (4, 3))
+        >>> generator = Generator().manual_seed(0)
+        >>> x, weight = small_integers(generator, (1, 3, 2, 2), (4, 3))
         >>> x.shape, weight.dtype, bool((x == x.round()).all())
         (torch.Size([1, 3, 2, 2]), torch.float64, True)
     """
     if min((size for shape in shapes for size in shape), default=0) < 0:
         raise ValueError(f"形状的各维须 >= 0，收到 {shapes}")
-    generator = Generator().manual_seed(seed)
     return tuple(
         torch.randint(-4, 5, shape, generator=generator).double() for shape in shapes
     )
@@ -66,7 +68,8 @@ def pointwise_gap(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> floa
         全部输出元素之差的绝对值的最大者。
 
     Example:
-        >>> pointwise_gap(*small_integers(0, (2, 6, 5, 7), (3, 6), (3,)))
+        >>> generator = Generator().manual_seed(0)
+        >>> pointwise_gap(*small_integers(generator, (2, 6, 5, 7), (3, 6), (3,)))
         0.0
     """
     library = F.conv2d(x, weight[:, :, None, None], bias)
@@ -89,7 +92,8 @@ def layout_gap(x: Tensor, kernel: Tensor) -> float:
         全部输出元素之差的绝对值的最大者。
 
     Example:
-        >>> layout_gap(*small_integers(0, (2, 6, 5, 7), (3, 3, 6, 4)))
+        >>> generator = Generator().manual_seed(0)
+        >>> layout_gap(*small_integers(generator, (2, 6, 5, 7), (3, 3, 6, 4)))
         0.0
     """
     theirs = conv2d_hwio(x.movedim(1, -1), kernel)
@@ -116,7 +120,7 @@ def collapse_gap(
 
     Example:
         >>> shapes = (1, 8, 3, 3), (2, 8), (2,), (6, 2), (6,)
-        >>> collapse_gap(*small_integers(0, *shapes))
+        >>> collapse_gap(*small_integers(Generator().manual_seed(0), *shapes))
         0.0
     """
     weight1, bias1, weight2, bias2 = pair
@@ -162,7 +166,7 @@ def random_pair(
     输入是标准正态的，前一个权重的行两两正交，所以 8 个隐藏单元独立同分布。
 
     Args:
-        generator: 随机数生成器。
+        generator: 随机源。
         activation: 两个卷积之间的激活函数；缺省原样通过。
 
     Returns:
@@ -364,7 +368,8 @@ def separable_gap(x: Tensor, depthwise: Tensor, pointwise: Tensor) -> float:
         全部输出元素之差的绝对值的最大者。
 
     Example:
-        >>> separable_gap(*small_integers(0, (1, 6, 8, 8), (6, 3, 3), (10, 6)))
+        >>> shapes = (1, 6, 8, 8), (6, 3, 3), (10, 6)
+        >>> separable_gap(*small_integers(Generator().manual_seed(0), *shapes))
         0.0
     """
     kernel = separable_kernel(depthwise, pointwise)  # (C_out, C_in, K, K)
@@ -391,7 +396,8 @@ def sliding_gap(x: Tensor, weight: Tensor) -> float:
         ValueError: 形状不符，或 `K` 大于 `H` 或 `W`。
 
     Example:
-        >>> sliding_gap(*small_integers(0, (1, 8, 7, 9), (5, 8, 3, 3)))
+        >>> generator = Generator().manual_seed(0)
+        >>> sliding_gap(*small_integers(generator, (1, 8, 7, 9), (5, 8, 3, 3)))
         0.0
 
     Source:
@@ -423,7 +429,8 @@ def pooling_gap(x: Tensor, weight: Tensor) -> float:
         ValueError: 形状不符（由 `pointwise_conv` 检查）。
 
     Example:
-        >>> pooling_gap(*small_integers(0, (2, 16, 8, 8), (10, 16)))
+        >>> generator = Generator().manual_seed(0)
+        >>> pooling_gap(*small_integers(generator, (2, 16, 8, 8), (10, 16)))
         0.0
 
     Source:

@@ -1,6 +1,6 @@
 """抽样落在哪里，试几次能中，以及 β 的窗口里有多少权重。"""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import optuna
@@ -173,7 +173,7 @@ def draw_rates(
         low: 下界，须 `> 0`。
         high: 上界，须大于 `low`。
         size: 每种尺度抽的个数。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         `linear` 与 `log`，形状各 `(size,)`。
@@ -203,7 +203,7 @@ def near_best_shares(
         best: 最好的学习率，须在 `[0.002, 0.5]` 内，使 `[best / 2, 2 * best]` 不出界。
         trials: 每次搜索的试验次数，须 `>= 1`。
         repeats: 重复搜索的次数，须 `>= 1`。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         `linear` 与 `log` 两种尺度各自的命中频率。
@@ -263,7 +263,7 @@ def draw_units(
         low: 最少的单元数，须 `>= 1`。
         high: 上界，取不到，须大于 `low`。
         size: 每种尺度抽的个数。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         `linear` 与 `log`，形状各 `(size,)`。
@@ -285,7 +285,7 @@ def draw_units(
 
 # --8<-- [start:width_errors]
 def width_errors(
-    widths: Iterable[int], seeds: Iterable[int], epochs: int = 6
+    widths: Iterable[int], seeds: Sequence[int], epochs: int = 6
 ) -> NDArray[np.float64]:
     """在手写数字上，每个种子、每种宽度各训练一个单隐藏层网络，返回验证错误率。
 
@@ -340,7 +340,7 @@ def draw_windows(
         low: β 的下界，须 `>= 0`。
         high: β 的上界，须大于 `low` 且 `< 1`。
         size: 每种抽法抽的个数。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         `linear`（线性抽 β）与 `log`（1 − β 对数均匀），单位为步，形状各 `(size,)`。

@@ -1,7 +1,7 @@
 """对称性、每层的对数增益与直方图、无限宽的预测、能否训练得动。"""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -46,11 +46,13 @@ def random_inits() -> dict[str, Callable[..., Tensor]]:
 
 # --8<-- [start:log_gains]
 def _signals(
-    sizes: Sequence[int], init: Callable[..., Tensor], activation: nn.Module, seed: int
+    sizes: Sequence[int],
+    init: Callable[..., Tensor],
+    activation: nn.Module,
+    generator: Generator,
 ) -> tuple[list[Tensor], list[Tensor]]:
     if len(sizes) < 2:
         raise ValueError(f"sizes 须至少含输入与一个隐藏层，收到 {list(sizes)}")
-    generator = torch.Generator().manual_seed(seed)
     x = torch.randn(1, sizes[0], generator=generator)
     model = mlp([*sizes, 1], activation, partial(init, generator=generator))
     return layer_signals(model, x)
@@ -60,7 +62,7 @@ def log_gains(
     sizes: Sequence[int],
     init: Callable[..., Tensor],
     activation: nn.Module,
-    seeds: Iterable[int],
+    seeds: Sequence[int],
 ) -> Tensor:
     """返回每个种子下，信号每过一个隐藏层的对数增益：前向一列，反向一列。
 
@@ -87,7 +89,8 @@ def log_gains(
     """
     rows = []
     for seed in seeds:
-        activations, gradients = _signals(sizes, init, activation, seed)
+        generator = Generator().manual_seed(seed)
+        activations, gradients = _signals(sizes, init, activation, generator)
         forward = math.log(rms(activations[-1]) / rms(activations[0]))
         backward = math.log(rms(gradients[0]) / rms(gradients[-1]))
         rows.append([forward, backward])
@@ -102,7 +105,7 @@ def hidden_activations(
     sizes: Sequence[int],
     init: Callable[..., Tensor],
     activation: nn.Module,
-    seeds: Iterable[int],
+    seeds: Sequence[int],
 ) -> list[Tensor]:
     """返回各隐藏层的激活，每个种子各抽一份输入与权重，结果合在一起。
 
@@ -126,7 +129,8 @@ def hidden_activations(
     Source:
         Glorot & Bengio (2010) 逐层画的激活直方图。
     """
-    rows = [_signals(sizes, init, activation, seed)[0][1:] for seed in seeds]
+    generators = [Generator().manual_seed(seed) for seed in seeds]
+    rows = [_signals(sizes, init, activation, g)[0][1:] for g in generators]
     if not rows:
         raise ValueError("seeds 须至少有一个种子，收到 0 个")
     return [torch.cat(layer) for layer in zip(*rows, strict=True)]
@@ -177,7 +181,7 @@ def sign_of_product(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
 
     Args:
         count: 样本数 N，须是 4 的正整数倍。
-        generator: 随机数来源。
+        generator: 随机源。
 
     Returns:
         `(x, y)`：`x` 形状 `(N, 2)`，取值在 [−1, 1]，不为 0；`y` 形状 `(N, 1)`，
@@ -257,12 +261,14 @@ def gradient_descent(
 
 
 # --8<-- [start:digits_run]
-def digits_run(model: nn.Sequential, seed: int, steps: int = 100) -> dict[str, float]:
+def digits_run(
+    model: nn.Sequential, generator: Generator, steps: int = 100
+) -> dict[str, float]:
     """在 500 张手写数字上训练 model，返回损失、正确率和第一层权重的变化。
 
     Args:
         model: `mlp` 搭出的网络，输入宽 64，输出宽 10；参数会被改动。
-        seed: 随机种子，决定取哪 500 张。
+        generator: 抽那 500 张的随机源。
         steps: 全批量梯度下降的步数，须 `>= 1`，学习率 0.5。
 
     Returns:
@@ -274,7 +280,8 @@ def digits_run(model: nn.Sequential, seed: int, steps: int = 100) -> dict[str, f
         ValueError: `steps < 1`。
 
     Example:
-        >>> run = digits_run(mlp([64, 10], nn.ReLU(), init=torch.zeros), seed=0)
+        >>> model = mlp([64, 10], nn.ReLU(), init=torch.zeros)
+        >>> run = digits_run(model, Generator().manual_seed(0))
         >>> round(run["first"], 4), run["accuracy"] > 0.9
         (2.3026, True)
 
@@ -284,7 +291,6 @@ def digits_run(model: nn.Sequential, seed: int, steps: int = 100) -> dict[str, f
     if steps < 1:
         raise ValueError(f"steps 须 >= 1，收到 {steps}")
     pixels, digits = load_digits(return_X_y=True)
-    generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(digits), generator=generator)[:500]
     x = torch.from_numpy(pixels / 16).float()[chosen]
     labels = torch.from_numpy(digits)[chosen]
@@ -304,26 +310,27 @@ def digits_run(model: nn.Sequential, seed: int, steps: int = 100) -> dict[str, f
 # --8<-- [end:digits_run]
 
 
-# --8<-- [start:deep_run]
-def deep_run(
-    init: Callable[..., Tensor], seed: int, steps: int = 160
-) -> tuple[list[float], float, float]:
+# --8<-- [start:deep_runs]
+def deep_runs(
+    init: Callable[..., Tensor], seeds: Sequence[int], steps: int = 160
+) -> list[tuple[list[float], float, float]]:
     """训练一个 11 层的 ReLU 网络判断两数之积的正负，返回损失、正确率和权重的变化。
 
     Args:
         init: 初始化函数，以 `init(shape, generator=…)` 调用。
-        seed: 随机种子，决定数据与权重。
+        seeds: 随机种子，决定数据与权重。
         steps: 全批量梯度下降的步数，须 `>= 1`，学习率 0.05。
 
     Returns:
-        `(losses, accuracy, moved)`：每一步更新前的损失，在 1024 个新点上的正确率，
-        各层权重离初值最远走了多少。
+        一个种子一项 `(losses, accuracy, moved)`：每一步更新前的损失，
+        在 1024 个新点上的正确率，各层权重离初值最远走了多少。
 
     Raises:
         ValueError: `steps < 1`。
 
     Example:
-        >>> losses, _, moved = deep_run(random_inits()["0.01"], seed=0, steps=20)
+        >>> small = random_inits()["0.01"]
+        >>> [(losses, _, moved)] = deep_runs(small, seeds=[0], steps=20)
         >>> round(losses[-1], 4), moved < 1e-9
         (0.6931, True)
 
@@ -332,61 +339,69 @@ def deep_run(
     """
     if steps < 1:
         raise ValueError(f"steps 须 >= 1，收到 {steps}")
-    generator = torch.Generator().manual_seed(seed)
-    x, y = sign_of_product(256, generator)
-    net = mlp([2] + [32] * 10 + [1], nn.ReLU(), partial(init, generator=generator))
-    weights = [p for p in net.parameters() if p.ndim == 2]
-    before = [w.detach().clone() for w in weights]
-    losses = gradient_descent(net, x, y, nn.BCEWithLogitsLoss(), 0.05, steps)
-    moves = [(w - b).abs().max().item() for w, b in zip(weights, before, strict=True)]
-    x, y = sign_of_product(1024, generator)
-    accuracy = ((net(x) > 0) == (y > 0)).double().mean().item()
-    return losses, accuracy, max(moves)
+    runs = []
+    for seed in seeds:
+        generator = Generator().manual_seed(seed)
+        x, y = sign_of_product(256, generator)
+        net = mlp([2] + [32] * 10 + [1], nn.ReLU(), partial(init, generator=generator))
+        weights = [p for p in net.parameters() if p.ndim == 2]
+        before = [w.detach().clone() for w in weights]
+        losses = gradient_descent(net, x, y, nn.BCEWithLogitsLoss(), 0.05, steps)
+        moves = [w.sub(b).abs().max() for w, b in zip(weights, before, strict=True)]
+        x, y = sign_of_product(1024, generator)
+        accuracy = ((net(x) > 0) == (y > 0)).double().mean().item()
+        runs.append((losses, accuracy, max(moves).item()))
+    return runs
 
 
-# --8<-- [end:deep_run]
+# --8<-- [end:deep_runs]
 
 
-# --8<-- [start:residual_start]
-def residual_start(gamma: float, seed: int) -> tuple[float, list[tuple[float, float]]]:
+# --8<-- [start:residual_starts]
+def residual_starts(
+    gamma: float, seeds: Sequence[int]
+) -> list[tuple[float, list[tuple[float, float]]]]:
     """返回 10 个残差分支使二阶矩变成几倍，以及头两步里梯度的 RMS。
 
     分支是 Linear-BN-ReLU-Linear-BN，宽 64，末尾的 BN 的 γ 都取初值 gamma。
 
     Args:
         gamma: 各分支末尾的 γ 的初值。
-        seed: 随机种子，决定输入、目标与权重。
+        seeds: 随机种子，决定输入、目标与权重。
 
     Returns:
-        `(growth, gradients)`：初始时输出与输入的二阶矩之比；训练头两步里，首个分支
-        的 γ 与其第一个权重的梯度的 RMS，一步一对。
+        一个种子一项 `(growth, gradients)`：初始时输出与输入的二阶矩之比；
+        训练头两步里，首个分支的 γ 与其第一个权重的梯度的 RMS，一步一对。
 
     Example:
-        >>> growth, [(_, first), (_, second)] = residual_start(0.0, seed=0)
+        >>> [(growth, [(_, first), (_, second)])] = residual_starts(0.0, seeds=[0])
         >>> growth, first, second > 0
         (1.0, 0.0, True)
 
     Source:
         Goyal et al. (2017), arXiv:1706.02677, §5.1.
     """
-    generator = torch.Generator().manual_seed(seed)
-    x, target = torch.randn(2, 256, 64, generator=generator)
-    inner = [he_init((64, 64), generator).requires_grad_() for _ in range(10)]
-    outer = [he_init((64, 64), generator).requires_grad_() for _ in range(10)]
-    gammas = [torch.full((64,), gamma, requires_grad=True) for _ in range(10)]
-    parameters = gammas + inner + outer
-    growths, gradients = [], []
-    for _ in range(2):
-        h = x
-        for w, v, g in zip(inner, outer, gammas, strict=True):
-            z = F.relu(F.batch_norm(h @ w.T, None, None, training=True))
-            h = h + F.batch_norm(z @ v.T, None, None, weight=g, training=True)
-        grads = torch.autograd.grad(F.mse_loss(h, target), parameters)
-        for parameter, grad in zip(parameters, grads, strict=True):
-            parameter.data -= 0.1 * grad
-        growths.append((h.square().mean() / x.square().mean()).item())
-        gradients.append((rms(grads[0]), rms(grads[10])))
-    return growths[0], gradients
+    runs = []
+    for seed in seeds:
+        generator = Generator().manual_seed(seed)
+        x, target = torch.randn(2, 256, 64, generator=generator)
+        inner = [he_init((64, 64), generator).requires_grad_() for _ in range(10)]
+        outer = [he_init((64, 64), generator).requires_grad_() for _ in range(10)]
+        gammas = [torch.full((64,), gamma, requires_grad=True) for _ in range(10)]
+        parameters = gammas + inner + outer
+        growths, gradients = [], []
+        for _ in range(2):
+            h = x
+            for w, v, g in zip(inner, outer, gammas, strict=True):
+                z = F.relu(F.batch_norm(h @ w.T, None, None, training=True))
+                h = h + F.batch_norm(z @ v.T, None, None, weight=g, training=True)
+            grads = torch.autograd.grad(F.mse_loss(h, target), parameters)
+            for parameter, grad in zip(parameters, grads, strict=True):
+                parameter.data -= 0.1 * grad
+            growths.append((h.square().mean() / x.square().mean()).item())
+            gradients.append((rms(grads[0]), rms(grads[10])))
+        runs.append((growths[0], gradients))
+    return runs
 
 
-# --8<-- [end:residual_start]
+# --8<-- [end:residual_starts]
