@@ -8,5 +8,5 @@
 - `seed` 只有两种用处：交给 scikit-learn、Optuna，它们只收整数；
   和每次调用都要从同一起点出发的目标函数。
 
-一个名字在全站只有一个意思。`tests/test_manner.py` 看守这几条。
+一个名字在全站只有一个意思；定义照页面引用的先后排。`tests/test_manner.py` 看守这几条。
 """

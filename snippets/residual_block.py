@@ -91,79 +91,6 @@ class ResidualBlock(PlainBlock):
 # --8<-- [end:ResidualBlock]
 
 
-# --8<-- [start:ProjectionBlock]
-class ProjectionBlock(PlainBlock):
-    """投影捷径的残差块：`a^{[l+2]} = g(z^{[l+2]} + W_s a^{[l]})`，形状可以改变。
-
-    Args:
-        in_features: 输入特征数，须 `>= 1`。
-        out_features: 输出特征数，须 `>= 1`。
-        batch_norm: 是否在两层权重之后各加一层 BN。
-
-    Raises:
-        ValueError: `in_features < 1` 或 `out_features < 1`。
-
-    Example:
-        >>> ProjectionBlock(3, 5)(torch.zeros(2, 3)).shape
-        torch.Size([2, 5])
-
-    Source:
-        He et al. (2016), arXiv:1512.03385, 式 (2)。
-    """
-
-    def __init__(
-        self, in_features: int, out_features: int, *, batch_norm: bool = False
-    ) -> None:
-        super().__init__(in_features, out_features, batch_norm=batch_norm)
-        self.projection = nn.Linear(in_features, out_features, bias=False)  # W_s
-
-    def forward(self, a: Tensor) -> Tensor:
-        """从 `(N, in_features)` 的 `a^{[l]}` 算 `(N, out_features)` 的 `a^{[l+2]}`。"""
-        return F.relu(self.branch(a) + self.projection(a))
-
-
-# --8<-- [end:ProjectionBlock]
-
-
-# --8<-- [start:PreActivationBlock]
-class PreActivationBlock(nn.Module):
-    """预激活残差块：BN 与 ReLU 挪到权重之前，求和之后什么都不做。
-
-    Args:
-        features: 输入与输出的特征数，须 `>= 1`。
-        batch_norm: 是否在两次激活之前各加一层 BN。
-
-    Raises:
-        ValueError: `features < 1`。
-
-    Example:
-        >>> block = scale_branch_(PreActivationBlock(2), 0.0)
-        >>> block(torch.tensor([[3.0, -4.0]])).tolist()
-        [[3.0, -4.0]]
-
-    Source:
-        He et al. (2016), arXiv:1603.05027, 图 1(b)。
-    """
-
-    def __init__(self, features: int, *, batch_norm: bool = False) -> None:
-        super().__init__()
-        if features < 1:
-            raise ValueError(f"特征数须 >= 1，收到 {features}")
-        norm = nn.BatchNorm1d if batch_norm else nn.Identity
-        self.branch = nn.Sequential(
-            *(norm(features), nn.ReLU(), nn.Linear(features, features)),
-            *(norm(features), nn.ReLU(), nn.Linear(features, features)),
-        )
-
-    def forward(self, a: Tensor) -> Tensor:
-        """返回 `a + F(a)`，形状与 `a` 相同，为 `(N, features)`。"""
-        branch: Tensor = self.branch(a)
-        return a + branch
-
-
-# --8<-- [end:PreActivationBlock]
-
-
 # --8<-- [start:scale_branch_]
 def scale_branch_(block: nn.Module, factor: float) -> nn.Module:
     """就地把分支末层的 weight 与 bias 乘以同一个数，返回这个块；0 即关掉分支。
@@ -197,6 +124,40 @@ def scale_branch_(block: nn.Module, factor: float) -> nn.Module:
 
 
 # --8<-- [end:scale_branch_]
+
+
+# --8<-- [start:ProjectionBlock]
+class ProjectionBlock(PlainBlock):
+    """投影捷径的残差块：`a^{[l+2]} = g(z^{[l+2]} + W_s a^{[l]})`，形状可以改变。
+
+    Args:
+        in_features: 输入特征数，须 `>= 1`。
+        out_features: 输出特征数，须 `>= 1`。
+        batch_norm: 是否在两层权重之后各加一层 BN。
+
+    Raises:
+        ValueError: `in_features < 1` 或 `out_features < 1`。
+
+    Example:
+        >>> ProjectionBlock(3, 5)(torch.zeros(2, 3)).shape
+        torch.Size([2, 5])
+
+    Source:
+        He et al. (2016), arXiv:1512.03385, 式 (2)。
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, *, batch_norm: bool = False
+    ) -> None:
+        super().__init__(in_features, out_features, batch_norm=batch_norm)
+        self.projection = nn.Linear(in_features, out_features, bias=False)  # W_s
+
+    def forward(self, a: Tensor) -> Tensor:
+        """从 `(N, in_features)` 的 `a^{[l]}` 算 `(N, out_features)` 的 `a^{[l+2]}`。"""
+        return F.relu(self.branch(a) + self.projection(a))
+
+
+# --8<-- [end:ProjectionBlock]
 
 
 # --8<-- [start:deep_classifier]
@@ -260,3 +221,42 @@ def deep_classifier(
 
 
 # --8<-- [end:deep_classifier]
+
+
+# --8<-- [start:PreActivationBlock]
+class PreActivationBlock(nn.Module):
+    """预激活残差块：BN 与 ReLU 挪到权重之前，求和之后什么都不做。
+
+    Args:
+        features: 输入与输出的特征数，须 `>= 1`。
+        batch_norm: 是否在两次激活之前各加一层 BN。
+
+    Raises:
+        ValueError: `features < 1`。
+
+    Example:
+        >>> block = scale_branch_(PreActivationBlock(2), 0.0)
+        >>> block(torch.tensor([[3.0, -4.0]])).tolist()
+        [[3.0, -4.0]]
+
+    Source:
+        He et al. (2016), arXiv:1603.05027, 图 1(b)。
+    """
+
+    def __init__(self, features: int, *, batch_norm: bool = False) -> None:
+        super().__init__()
+        if features < 1:
+            raise ValueError(f"特征数须 >= 1，收到 {features}")
+        norm = nn.BatchNorm1d if batch_norm else nn.Identity
+        self.branch = nn.Sequential(
+            *(norm(features), nn.ReLU(), nn.Linear(features, features)),
+            *(norm(features), nn.ReLU(), nn.Linear(features, features)),
+        )
+
+    def forward(self, a: Tensor) -> Tensor:
+        """返回 `a + F(a)`，形状与 `a` 相同，为 `(N, features)`。"""
+        branch: Tensor = self.branch(a)
+        return a + branch
+
+
+# --8<-- [end:PreActivationBlock]

@@ -8,35 +8,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 
-# --8<-- [start:fan_in_and_out]
-def fan_in_and_out(shape: Sequence[int]) -> tuple[int, int]:
-    """返回权重的 fan_in 与 fan_out：每个输出连着几个输入，每个输入连着几个输出。
-
-    Args:
-        shape: 权重的形状，全连接层 `(D_out, D_in)`，卷积层 `(C_out, C_in, K, …)`。
-
-    Returns:
-        `(fan_in, fan_out)`，单位为连接数。
-
-    Raises:
-        ValueError: `shape` 少于两维，例如偏置的形状。
-
-    Example:
-        >>> fan_in_and_out((10, 784)), fan_in_and_out((64, 3, 7, 7))
-        ((784, 10), (147, 3136))
-
-    Source:
-        He et al. (2015), arXiv:1502.01852, §2.2.
-    """
-    if len(shape) < 2:
-        raise ValueError(f"权重须至少有两维才有 fan_in，收到形状 {tuple(shape)}")
-    kernel_area = math.prod(shape[2:])  # 全连接层没有空间维，空积为 1
-    return shape[1] * kernel_area, shape[0] * kernel_area
-
-
-# --8<-- [end:fan_in_and_out]
-
-
 # --8<-- [start:constant_init]
 def constant_init(shape: Sequence[int], value: float) -> Tensor:
     """返回每个元素都等于 value 的权重，value 为 0 即全零初始化。
@@ -90,6 +61,74 @@ def normal_init(shape: Sequence[int], std: float, generator: Generator) -> Tenso
 
 
 # --8<-- [end:normal_init]
+
+
+# --8<-- [start:mlp]
+def mlp(
+    sizes: Sequence[int], activation: nn.Module, init: Callable[[Sequence[int]], Tensor]
+) -> nn.Sequential:
+    """搭一个多层感知机：权重由 init 给出，偏置为 0，最后一层不加激活。
+
+    Args:
+        sizes: 各层的宽度，从输入到输出，至少两个。
+        activation: 隐藏层共用的激活函数。
+        init: 由权重的形状 `(fan_out, fan_in)` 得到权重。
+
+    Returns:
+        把 `(N, sizes[0])` 映到 `(N, sizes[-1])` 的网络。
+
+    Raises:
+        ValueError: `sizes` 少于两个。
+
+    Example:
+        >>> net = mlp([2, 8, 1], nn.ReLU(), init=torch.ones)
+        >>> net(torch.ones(4, 2)).shape
+        torch.Size([4, 1])
+
+    Source:
+        He et al. (2015), arXiv:1502.01852：权重随机，偏置为 0。
+    """
+    if len(sizes) < 2:
+        raise ValueError(f"sizes 须至少含输入与输出两个宽度，收到 {list(sizes)}")
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in itertools.pairwise(sizes):
+        linear = nn.Linear(fan_in, fan_out, device="meta")  # 不抽默认权重，随即换掉
+        linear.weight = nn.Parameter(init((fan_out, fan_in)))
+        linear.bias = nn.Parameter(linear.weight.new_zeros(fan_out))
+        layers += [linear, activation]
+    return nn.Sequential(*layers[:-1])
+
+
+# --8<-- [end:mlp]
+
+
+# --8<-- [start:fan_in_and_out]
+def fan_in_and_out(shape: Sequence[int]) -> tuple[int, int]:
+    """返回权重的 fan_in 与 fan_out：每个输出连着几个输入，每个输入连着几个输出。
+
+    Args:
+        shape: 权重的形状，全连接层 `(D_out, D_in)`，卷积层 `(C_out, C_in, K, …)`。
+
+    Returns:
+        `(fan_in, fan_out)`，单位为连接数。
+
+    Raises:
+        ValueError: `shape` 少于两维，例如偏置的形状。
+
+    Example:
+        >>> fan_in_and_out((10, 784)), fan_in_and_out((64, 3, 7, 7))
+        ((784, 10), (147, 3136))
+
+    Source:
+        He et al. (2015), arXiv:1502.01852, §2.2.
+    """
+    if len(shape) < 2:
+        raise ValueError(f"权重须至少有两维才有 fan_in，收到形状 {tuple(shape)}")
+    kernel_area = math.prod(shape[2:])  # 全连接层没有空间维，空积为 1
+    return shape[1] * kernel_area, shape[0] * kernel_area
+
+
+# --8<-- [end:fan_in_and_out]
 
 
 # --8<-- [start:lecun_init]
@@ -170,43 +209,32 @@ def he_init(shape: Sequence[int], generator: Generator) -> Tensor:
 # --8<-- [end:he_init]
 
 
-# --8<-- [start:mlp]
-def mlp(
-    sizes: Sequence[int], activation: nn.Module, init: Callable[[Sequence[int]], Tensor]
-) -> nn.Sequential:
-    """搭一个多层感知机：权重由 init 给出，偏置为 0，最后一层不加激活。
+# --8<-- [start:rms]
+def rms(x: Tensor) -> float:
+    """返回张量的均方根，即二阶矩的平方根。
 
     Args:
-        sizes: 各层的宽度，从输入到输出，至少两个。
-        activation: 隐藏层共用的激活函数。
-        init: 由权重的形状 `(fan_out, fan_in)` 得到权重。
+        x: 任意形状的非空张量。
 
     Returns:
-        把 `(N, sizes[0])` 映到 `(N, sizes[-1])` 的网络。
+        均方根，单位与 `x` 相同。
 
     Raises:
-        ValueError: `sizes` 少于两个。
+        ValueError: `x` 是空的。
 
     Example:
-        >>> net = mlp([2, 8, 1], nn.ReLU(), init=torch.ones)
-        >>> net(torch.ones(4, 2)).shape
-        torch.Size([4, 1])
+        >>> rms(torch.tensor([3.0, -3.0]))
+        3.0
 
     Source:
-        He et al. (2015), arXiv:1502.01852：权重随机，偏置为 0。
+        He et al. (2015) 用的二阶矩 E[x²]；ReLU 的输出均值不为 0，不能换成方差。
     """
-    if len(sizes) < 2:
-        raise ValueError(f"sizes 须至少含输入与输出两个宽度，收到 {list(sizes)}")
-    layers: list[nn.Module] = []
-    for fan_in, fan_out in itertools.pairwise(sizes):
-        linear = nn.Linear(fan_in, fan_out, device="meta")  # 不抽默认权重，随即换掉
-        linear.weight = nn.Parameter(init((fan_out, fan_in)))
-        linear.bias = nn.Parameter(linear.weight.new_zeros(fan_out))
-        layers += [linear, activation]
-    return nn.Sequential(*layers[:-1])
+    if not x.numel():
+        raise ValueError(f"x 须非空，收到形状 {tuple(x.shape)}")
+    return x.square().mean().sqrt().item()
 
 
-# --8<-- [end:mlp]
+# --8<-- [end:rms]
 
 
 # --8<-- [start:layer_signals]
@@ -241,31 +269,3 @@ def layer_signals(model: nn.Sequential, x: Tensor) -> tuple[list[Tensor], list[T
 
 
 # --8<-- [end:layer_signals]
-
-
-# --8<-- [start:rms]
-def rms(x: Tensor) -> float:
-    """返回张量的均方根，即二阶矩的平方根。
-
-    Args:
-        x: 任意形状的非空张量。
-
-    Returns:
-        均方根，单位与 `x` 相同。
-
-    Raises:
-        ValueError: `x` 是空的。
-
-    Example:
-        >>> rms(torch.tensor([3.0, -3.0]))
-        3.0
-
-    Source:
-        He et al. (2015) 用的二阶矩 E[x²]；ReLU 的输出均值不为 0，不能换成方差。
-    """
-    if not x.numel():
-        raise ValueError(f"x 须非空，收到形状 {tuple(x.shape)}")
-    return x.square().mean().sqrt().item()
-
-
-# --8<-- [end:rms]

@@ -1,4 +1,4 @@
-"""片段的写法：一个名字一个意思，随机数一种来法。"""
+"""片段的写法：一个名字一个意思，随机数一种来法，定义照页面引用的先后。"""
 
 import ast
 import importlib
@@ -16,6 +16,7 @@ from tests.conftest import ROOT
 
 SNIPPETS = ROOT / "snippets"
 MODULES = sorted(p for p in SNIPPETS.rglob("*.py") if p.name != "__init__.py")
+CITED = re.compile(r'^\s*--8<-- "([\w/]+\.py):(\w+)"$', re.M)
 # 随机数的来处：参数名到标注；规矩写在 snippets 包的文档里
 SOURCES = {
     "generator": torch.Generator,
@@ -55,6 +56,12 @@ def public_names(path: Path) -> list[str]:
     return [node.name for node in definitions(path) if not node.name.startswith("_")]
 
 
+def pages_in_order() -> list[Path]:
+    """各页，照导航的先后。"""
+    config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    return [ROOT / "docs" / name for name in re.findall(r": (\w+\.md)$", config, re.M)]
+
+
 def sources(definition: object) -> dict[str, object]:
     """随机数从哪些参数来：叫那几个名字的，和标注是随机源的。"""
     assert callable(definition)
@@ -89,6 +96,18 @@ each_definition = pytest.mark.parametrize(
 def test_a_name_means_one_thing() -> None:
     names = Counter(name for module in MODULES for name in public_names(module))
     assert [name for name, count in names.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=module_id)
+def test_definitions_stand_in_the_order_of_their_citations(module: Path) -> None:
+    own = ROOT / "docs" / f"{module.stem}.md"
+    cited = [
+        name
+        for page in ([own] if own.is_file() else pages_in_order())
+        for path, name in CITED.findall(page.read_text(encoding="utf-8"))
+        if path == module_id(module)
+    ]
+    assert public_names(module) == list(dict.fromkeys(cited))
 
 
 @each_definition

@@ -51,6 +51,44 @@ def distinct_values(points: Sequence[Mapping[str, float]]) -> dict[str, int]:
 # --8<-- [end:distinct_values]
 
 
+# --8<-- [start:digits_space]
+def digits_space(
+    rate_shift: float = 0.0, decay_shift: float = 0.0
+) -> tuple[dict[str, list[float]], dict[str, Any]]:
+    """给出小网络的两个超参数的 5×5 候选值和分布，两者的范围相同。
+
+    Args:
+        rate_shift: 学习率的候选值平移几格，在 `[-0.5, 0.5]` 内。
+        decay_shift: 权重衰减的候选值平移几格，在 `[-0.5, 0.5]` 内。
+
+    Returns:
+        `(候选值, 分布)`，各是超参数名到取值的字典；不平移时候选值是各格的中心。
+
+    Raises:
+        ValueError: 平移超过半格，候选值会越出范围。
+
+    Example:
+        >>> axes, space = digits_space()
+        >>> [round(rate, 5) for rate in axes["learning_rate"]]
+        [0.00032, 0.00316, 0.03162, 0.31623, 3.16228]
+    """
+    if max(abs(rate_shift), abs(decay_shift)) > 0.5:
+        raise ValueError(f"至多平移半格，收到 {rate_shift} 与 {decay_shift}")
+    cells = np.arange(5) + 0.5
+    axes = {  # 学习率的 5 个数量级、权重衰减的 4 个，各分成 5 格
+        "learning_rate": (10 ** (-4 + cells + rate_shift)).tolist(),
+        "weight_decay": (10 ** (-6 + 0.8 * (cells + decay_shift))).tolist(),
+    }
+    space = {
+        "learning_rate": loguniform(1e-4, 10),
+        "weight_decay": loguniform(1e-6, 1e-2),
+    }
+    return axes, space
+
+
+# --8<-- [end:digits_space]
+
+
 # --8<-- [start:hit_rate]
 def hit_rate(points: ArrayLike, corners: ArrayLike, side: float) -> float:
     """返回至少有一个点落进目标方块的重复次数占比。
@@ -231,74 +269,6 @@ def validation_error(
 # --8<-- [end:validation_error]
 
 
-# --8<-- [start:main_effects]
-def main_effects(table: ArrayLike) -> tuple[float, float]:
-    """返回行因素、列因素各自解释的方差占比，余下的是两者的交互。
-
-    Args:
-        table: 网格上的目标值，形状 `(A, B)`：行是第一个超参数，列是第二个。
-
-    Returns:
-        `(行的占比, 列的占比)`，两者之和不超过 1。
-
-    Raises:
-        ValueError: 不是二维，或全部相等（没有方差可分）。
-
-    Example:
-        >>> main_effects([[0.0, 0.0], [1.0, 1.0]])
-        (1.0, 0.0)
-
-    Source:
-        Hutter, Hoos & Leyton-Brown (2014), PMLR 32:754–762（方差分解的思想）。
-    """
-    values = np.asarray(table, float)
-    if values.ndim != 2 or values.var() == 0:
-        raise ValueError(f"须是不全相等的二维表，收到形状 {values.shape}")
-    rows, columns = values.mean(axis=1), values.mean(axis=0)
-    return float(rows.var() / values.var()), float(columns.var() / values.var())
-
-
-# --8<-- [end:main_effects]
-
-
-# --8<-- [start:digits_space]
-def digits_space(
-    rate_shift: float = 0.0, decay_shift: float = 0.0
-) -> tuple[dict[str, list[float]], dict[str, Any]]:
-    """给出小网络的两个超参数的 5×5 候选值和分布，两者的范围相同。
-
-    Args:
-        rate_shift: 学习率的候选值平移几格，在 `[-0.5, 0.5]` 内。
-        decay_shift: 权重衰减的候选值平移几格，在 `[-0.5, 0.5]` 内。
-
-    Returns:
-        `(候选值, 分布)`，各是超参数名到取值的字典；不平移时候选值是各格的中心。
-
-    Raises:
-        ValueError: 平移超过半格，候选值会越出范围。
-
-    Example:
-        >>> axes, space = digits_space()
-        >>> [round(rate, 5) for rate in axes["learning_rate"]]
-        [0.00032, 0.00316, 0.03162, 0.31623, 3.16228]
-    """
-    if max(abs(rate_shift), abs(decay_shift)) > 0.5:
-        raise ValueError(f"至多平移半格，收到 {rate_shift} 与 {decay_shift}")
-    cells = np.arange(5) + 0.5
-    axes = {  # 学习率的 5 个数量级、权重衰减的 4 个，各分成 5 格
-        "learning_rate": (10 ** (-4 + cells + rate_shift)).tolist(),
-        "weight_decay": (10 ** (-6 + 0.8 * (cells + decay_shift))).tolist(),
-    }
-    space = {
-        "learning_rate": loguniform(1e-4, 10),
-        "weight_decay": loguniform(1e-6, 1e-2),
-    }
-    return axes, space
-
-
-# --8<-- [end:digits_space]
-
-
 # --8<-- [start:digits_searches]
 def digits_searches(seeds: Sequence[int]) -> NDArray[np.float64]:
     """每个种子各做一次网格搜索与随机搜索，各 25 次试验，返回全部试验。
@@ -335,6 +305,36 @@ def digits_searches(seeds: Sequence[int]) -> NDArray[np.float64]:
 
 
 # --8<-- [end:digits_searches]
+
+
+# --8<-- [start:main_effects]
+def main_effects(table: ArrayLike) -> tuple[float, float]:
+    """返回行因素、列因素各自解释的方差占比，余下的是两者的交互。
+
+    Args:
+        table: 网格上的目标值，形状 `(A, B)`：行是第一个超参数，列是第二个。
+
+    Returns:
+        `(行的占比, 列的占比)`，两者之和不超过 1。
+
+    Raises:
+        ValueError: 不是二维，或全部相等（没有方差可分）。
+
+    Example:
+        >>> main_effects([[0.0, 0.0], [1.0, 1.0]])
+        (1.0, 0.0)
+
+    Source:
+        Hutter, Hoos & Leyton-Brown (2014), PMLR 32:754–762（方差分解的思想）。
+    """
+    values = np.asarray(table, float)
+    if values.ndim != 2 or values.var() == 0:
+        raise ValueError(f"须是不全相等的二维表，收到形状 {values.shape}")
+    rows, columns = values.mean(axis=1), values.mean(axis=0)
+    return float(rows.var() / values.var()), float(columns.var() / values.var())
+
+
+# --8<-- [end:main_effects]
 
 
 # --8<-- [start:good_widths]

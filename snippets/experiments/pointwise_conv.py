@@ -104,6 +104,89 @@ def layout_gap(x: Tensor, kernel: Tensor) -> float:
 # --8<-- [end:layout_gap]
 
 
+# --8<-- [start:counted_parameters]
+def counted_parameters(layer: nn.Module) -> int:
+    """数出一个模块的参数个数。
+
+    Args:
+        layer: 任意模块。
+
+    Returns:
+        全部参数张量的元素个数之和。
+
+    Example:
+        >>> counted_parameters(nn.Conv2d(3, 4, 1))
+        16
+    """
+    return sum(parameter.numel() for parameter in layer.parameters())
+
+
+# --8<-- [end:counted_parameters]
+
+
+# --8<-- [start:moved_elements]
+def moved_elements(layer: nn.Module, x: Tensor) -> int:
+    """数出一次前向至少要搬的元素：每个卷积把输入、权重各读一次，把输出写一次。
+
+    Args:
+        layer: 由二维卷积和别的层组成的模块；别的层不计。
+        x: 输入，形状由 `layer` 决定。
+
+    Returns:
+        元素个数。
+
+    Example:
+        >>> moved_elements(nn.Conv2d(3, 4, 1, bias=False), torch.ones(1, 3, 2, 2))
+        40
+    """
+    counts = []
+
+    def count(conv: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        counts.append(sum(t.numel() for t in (*inputs, *conv.parameters(), output)))
+
+    convs = [part for part in layer.modules() if isinstance(part, nn.Conv2d)]
+    handles = [conv.register_forward_hook(count) for conv in convs]
+    with torch.no_grad():
+        layer(x)
+    for handle in handles:
+        handle.remove()
+    return sum(counts)
+
+
+# --8<-- [end:moved_elements]
+
+
+# --8<-- [start:stack_cost]
+def stack_cost(
+    channels: Sequence[int],
+    sizes: Sequence[int],
+    size: int,
+    groups: Sequence[int] | None = None,
+) -> tuple[int, int, int]:
+    """数出一串卷积处理一张方形图的代价。
+
+    Args:
+        channels: 从输入到输出的各个通道数。
+        sizes: 各层核的边长。
+        size: 图的高与宽，单位为像素。
+        groups: 各层的分组数；`None` 表示都不分组。
+
+    Returns:
+        参数个数、乘加次数、至少要搬的元素个数。
+
+    Example:
+        >>> stack_cost((192, 32), (5,), size=28)
+        (153600, 120422400, 329216)
+    """
+    net = conv_stack(channels, sizes, groups)
+    x = torch.zeros(1, channels[0], size, size)
+    adds, moved = multiply_adds(net, x), moved_elements(net, x)
+    return counted_parameters(net), adds, moved
+
+
+# --8<-- [end:stack_cost]
+
+
 # --8<-- [start:collapse_gap]
 def collapse_gap(
     x: Tensor, *pair: Tensor, activation: Callable[[Tensor], Tensor] = torch.clone
@@ -188,6 +271,27 @@ def random_pair(
 # --8<-- [end:random_pair]
 
 
+# --8<-- [start:output_height]
+def output_height(layer: nn.Module, shape: tuple[int, ...]) -> int:
+    """给出一层的输出有多高。
+
+    Args:
+        layer: 二维卷积、池化一类的模块。
+        shape: 输入的形状 `(N, C, H, W)`。
+
+    Returns:
+        输出的高，单位为像素。
+
+    Example:
+        >>> output_height(nn.Conv2d(2, 3, kernel_size=3), (1, 2, 28, 28))
+        26
+    """
+    return int(layer(torch.zeros(shape)).shape[2])
+
+
+# --8<-- [end:output_height]
+
+
 # --8<-- [start:input_mask]
 def input_mask(
     layer: nn.Module,
@@ -251,136 +355,6 @@ def bottleneck_reads(block: Bottleneck, size: int) -> tuple[float, float]:
 # --8<-- [end:bottleneck_reads]
 
 
-# --8<-- [start:output_height]
-def output_height(layer: nn.Module, shape: tuple[int, ...]) -> int:
-    """给出一层的输出有多高。
-
-    Args:
-        layer: 二维卷积、池化一类的模块。
-        shape: 输入的形状 `(N, C, H, W)`。
-
-    Returns:
-        输出的高，单位为像素。
-
-    Example:
-        >>> output_height(nn.Conv2d(2, 3, kernel_size=3), (1, 2, 28, 28))
-        26
-    """
-    return int(layer(torch.zeros(shape)).shape[2])
-
-
-# --8<-- [end:output_height]
-
-
-# --8<-- [start:counted_parameters]
-def counted_parameters(layer: nn.Module) -> int:
-    """数出一个模块的参数个数。
-
-    Args:
-        layer: 任意模块。
-
-    Returns:
-        全部参数张量的元素个数之和。
-
-    Example:
-        >>> counted_parameters(nn.Conv2d(3, 4, 1))
-        16
-    """
-    return sum(parameter.numel() for parameter in layer.parameters())
-
-
-# --8<-- [end:counted_parameters]
-
-
-# --8<-- [start:moved_elements]
-def moved_elements(layer: nn.Module, x: Tensor) -> int:
-    """数出一次前向至少要搬的元素：每个卷积把输入、权重各读一次，把输出写一次。
-
-    Args:
-        layer: 由二维卷积和别的层组成的模块；别的层不计。
-        x: 输入，形状由 `layer` 决定。
-
-    Returns:
-        元素个数。
-
-    Example:
-        >>> moved_elements(nn.Conv2d(3, 4, 1, bias=False), torch.ones(1, 3, 2, 2))
-        40
-    """
-    counts = []
-
-    def count(conv: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        counts.append(sum(t.numel() for t in (*inputs, *conv.parameters(), output)))
-
-    convs = [part for part in layer.modules() if isinstance(part, nn.Conv2d)]
-    handles = [conv.register_forward_hook(count) for conv in convs]
-    with torch.no_grad():
-        layer(x)
-    for handle in handles:
-        handle.remove()
-    return sum(counts)
-
-
-# --8<-- [end:moved_elements]
-
-
-# --8<-- [start:stack_cost]
-def stack_cost(
-    channels: Sequence[int],
-    sizes: Sequence[int],
-    size: int,
-    groups: Sequence[int] | None = None,
-) -> tuple[int, int, int]:
-    """数出一串卷积处理一张方形图的代价。
-
-    Args:
-        channels: 从输入到输出的各个通道数。
-        sizes: 各层核的边长。
-        size: 图的高与宽，单位为像素。
-        groups: 各层的分组数；`None` 表示都不分组。
-
-    Returns:
-        参数个数、乘加次数、至少要搬的元素个数。
-
-    Example:
-        >>> stack_cost((192, 32), (5,), size=28)
-        (153600, 120422400, 329216)
-    """
-    net = conv_stack(channels, sizes, groups)
-    x = torch.zeros(1, channels[0], size, size)
-    adds, moved = multiply_adds(net, x), moved_elements(net, x)
-    return counted_parameters(net), adds, moved
-
-
-# --8<-- [end:stack_cost]
-
-
-# --8<-- [start:separable_gap]
-def separable_gap(x: Tensor, depthwise: Tensor, pointwise: Tensor) -> float:
-    """给出深度可分离卷积与等价的普通卷积之间最大的差。
-
-    Args:
-        x: 特征图，形状 `(N, C_in, H, W)`。
-        depthwise: 每个通道一个核，形状 `(C_in, K, K)`，`K` 须为奇数。
-        pointwise: 1×1 卷积的权重，形状 `(C_out, C_in)`。
-
-    Returns:
-        全部输出元素之差的绝对值的最大者。
-
-    Example:
-        >>> shapes = (1, 6, 8, 8), (6, 3, 3), (10, 6)
-        >>> separable_gap(*small_integers(Generator().manual_seed(0), *shapes))
-        0.0
-    """
-    kernel = separable_kernel(depthwise, pointwise)  # (C_out, C_in, K, K)
-    dense = F.conv2d(x, kernel, padding=kernel.shape[-1] // 2)
-    ours = depthwise_separable_conv(x, depthwise, pointwise)
-    return float((ours - dense).abs().max())
-
-
-# --8<-- [end:separable_gap]
-
-
 # --8<-- [start:sliding_gap]
 def sliding_gap(x: Tensor, weight: Tensor) -> float:
     """让一个全连接分类器逐窗滑过特征图，给出与同一组权重的卷积之间最大的差。
@@ -442,3 +416,29 @@ def pooling_gap(x: Tensor, weight: Tensor) -> float:
 
 
 # --8<-- [end:pooling_gap]
+
+
+# --8<-- [start:separable_gap]
+def separable_gap(x: Tensor, depthwise: Tensor, pointwise: Tensor) -> float:
+    """给出深度可分离卷积与等价的普通卷积之间最大的差。
+
+    Args:
+        x: 特征图，形状 `(N, C_in, H, W)`。
+        depthwise: 每个通道一个核，形状 `(C_in, K, K)`，`K` 须为奇数。
+        pointwise: 1×1 卷积的权重，形状 `(C_out, C_in)`。
+
+    Returns:
+        全部输出元素之差的绝对值的最大者。
+
+    Example:
+        >>> shapes = (1, 6, 8, 8), (6, 3, 3), (10, 6)
+        >>> separable_gap(*small_integers(Generator().manual_seed(0), *shapes))
+        0.0
+    """
+    kernel = separable_kernel(depthwise, pointwise)  # (C_out, C_in, K, K)
+    dense = F.conv2d(x, kernel, padding=kernel.shape[-1] // 2)
+    ours = depthwise_separable_conv(x, depthwise, pointwise)
+    return float((ours - dense).abs().max())
+
+
+# --8<-- [end:separable_gap]

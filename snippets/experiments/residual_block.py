@@ -357,35 +357,6 @@ class DepthRun:
 # --8<-- [end:DepthRun]
 
 
-# --8<-- [start:mean_loss]
-def mean_loss(runs: Sequence[DepthRun], last: int = 10) -> float:
-    """返回几次训练的最后若干步的平均损失。
-
-    Args:
-        runs: 训练，至少一次，每次至少一步。
-        last: 取最后几步，须 `>= 1`；不足则全取。
-
-    Returns:
-        损失的平均，单位 nat。
-
-    Raises:
-        ValueError: 一次也没有，或 `last < 1`。
-
-    Example:
-        >>> mean_loss([DepthRun(1.0, 0.5, [9.0, 2.0]), DepthRun(1.0, 0.5, [4.0])], 1)
-        3.0
-
-    Source:
-        He et al. (2016), arXiv:1512.03385, 图 6 以训练误差比较各个深度。
-    """
-    if not runs or last < 1:
-        raise ValueError(f"须至少一次训练且 last >= 1，收到 {len(runs)} 次与 {last}")
-    return statistics.mean(statistics.mean(run.losses[-last:]) for run in runs)
-
-
-# --8<-- [end:mean_loss]
-
-
 # --8<-- [start:train_depth]
 def train_depth(
     block: type[PlainBlock],
@@ -439,3 +410,32 @@ def train_depth(
 
 
 # --8<-- [end:train_depth]
+
+
+# --8<-- [start:mean_loss]
+def mean_loss(runs: Sequence[DepthRun], last: int = 10) -> float:
+    """返回几次训练的最后若干步的平均损失。
+
+    Args:
+        runs: 训练，至少一次，每次至少一步。
+        last: 取最后几步，须 `>= 1`；不足则全取。
+
+    Returns:
+        损失的平均，单位 nat。
+
+    Raises:
+        ValueError: 一次也没有，或 `last < 1`。
+
+    Example:
+        >>> mean_loss([DepthRun(1.0, 0.5, [9.0, 2.0]), DepthRun(1.0, 0.5, [4.0])], 1)
+        3.0
+
+    Source:
+        He et al. (2016), arXiv:1512.03385, 图 6 以训练误差比较各个深度。
+    """
+    if not runs or last < 1:
+        raise ValueError(f"须至少一次训练且 last >= 1，收到 {len(runs)} 次与 {last}")
+    return statistics.mean(statistics.mean(run.losses[-last:]) for run in runs)
+
+
+# --8<-- [end:mean_loss]

@@ -19,30 +19,34 @@ from snippets.search_space import (
 )
 
 
-# --8<-- [start:value_shares]
-def value_shares(samples: ArrayLike) -> dict[float, float]:
-    """数出每个不同取值所占的比例。
+# --8<-- [start:draw_rates]
+def draw_rates(
+    low: float, high: float, size: int, rng: np.random.Generator
+) -> dict[str, NDArray[np.float64]]:
+    """用线性与对数两种尺度，各在 [low, high] 里抽学习率。
 
     Args:
-        samples: 样本，形状任意，不能为空。
+        low: 下界，须 `> 0`。
+        high: 上界，须大于 `low`。
+        size: 每种尺度抽的个数。
+        rng: 随机源。
 
     Returns:
-        取值到占比的字典，按取值从小到大；占比之和为 1。
+        `linear` 与 `log`，形状各 `(size,)`。
 
     Raises:
-        ValueError: 没有样本。
+        ValueError: 不满足 `0 < low < high`。
 
     Example:
-        >>> value_shares([2, 3, 3, 4])
-        {2: 0.25, 3: 0.5, 4: 0.25}
+        >>> rates = draw_rates(1e-3, 1.0, 9999, np.random.default_rng(0))
+        >>> {name: round(float(np.mean(lr < 0.1)), 1) for name, lr in rates.items()}
+        {'linear': 0.1, 'log': 0.7}
     """
-    values, counts = np.unique(np.asarray(samples), return_counts=True)
-    if not len(values):
-        raise ValueError("至少要有一个样本，收到 0 个")
-    return dict(zip(values.tolist(), (counts / counts.sum()).tolist(), strict=True))
+    log = sample_log_uniform(low, high, size, rng)
+    return {"linear": sample_uniform(low, high, size, rng), "log": log}
 
 
-# --8<-- [end:value_shares]
+# --8<-- [end:draw_rates]
 
 
 # --8<-- [start:bin_shares]
@@ -70,32 +74,6 @@ def bin_shares(samples: ArrayLike, edges: ArrayLike) -> NDArray[np.float64]:
 
 
 # --8<-- [end:bin_shares]
-
-
-# --8<-- [start:ema_weights]
-def ema_weights(beta: float, length: int) -> NDArray[np.float64]:
-    """返回指数加权平均给最近 length 步的权重，最近的一步在前。
-
-    Args:
-        beta: 衰减系数，须在 `[0, 1)`。
-        length: 步数，须 `>= 0`。
-
-    Returns:
-        形状 `(length,)`，第 `k` 个是 `(1 - beta) * beta**k`。
-
-    Raises:
-        ValueError: `beta` 不在 `[0, 1)`，或 `length < 0`。
-
-    Example:
-        >>> ema_weights(0.5, 3).tolist()
-        [0.5, 0.25, 0.125]
-    """
-    if not (0 <= beta < 1 and length >= 0):
-        raise ValueError(f"须 0 <= β < 1 且 length >= 0，收到 {beta} 与 {length}")
-    return (1 - beta) * beta ** np.arange(length, dtype=np.float64)
-
-
-# --8<-- [end:ema_weights]
 
 
 # --8<-- [start:cdf_gap]
@@ -163,36 +141,6 @@ def steps_to_shrink(lr: float, ratio: float = 1e-3) -> int:
 # --8<-- [end:steps_to_shrink]
 
 
-# --8<-- [start:draw_rates]
-def draw_rates(
-    low: float, high: float, size: int, rng: np.random.Generator
-) -> dict[str, NDArray[np.float64]]:
-    """用线性与对数两种尺度，各在 [low, high] 里抽学习率。
-
-    Args:
-        low: 下界，须 `> 0`。
-        high: 上界，须大于 `low`。
-        size: 每种尺度抽的个数。
-        rng: 随机源。
-
-    Returns:
-        `linear` 与 `log`，形状各 `(size,)`。
-
-    Raises:
-        ValueError: 不满足 `0 < low < high`。
-
-    Example:
-        >>> rates = draw_rates(1e-3, 1.0, 9999, np.random.default_rng(0))
-        >>> {name: round(float(np.mean(lr < 0.1)), 1) for name, lr in rates.items()}
-        {'linear': 0.1, 'log': 0.7}
-    """
-    log = sample_log_uniform(low, high, size, rng)
-    return {"linear": sample_uniform(low, high, size, rng), "log": log}
-
-
-# --8<-- [end:draw_rates]
-
-
 # --8<-- [start:near_best_shares]
 def near_best_shares(
     best: float, trials: int, repeats: int, rng: np.random.Generator
@@ -251,6 +199,32 @@ def powers_as_written(exponents: Iterable[int]) -> list[int]:
 
 
 # --8<-- [end:powers_as_written]
+
+
+# --8<-- [start:value_shares]
+def value_shares(samples: ArrayLike) -> dict[float, float]:
+    """数出每个不同取值所占的比例。
+
+    Args:
+        samples: 样本，形状任意，不能为空。
+
+    Returns:
+        取值到占比的字典，按取值从小到大；占比之和为 1。
+
+    Raises:
+        ValueError: 没有样本。
+
+    Example:
+        >>> value_shares([2, 3, 3, 4])
+        {2: 0.25, 3: 0.5, 4: 0.25}
+    """
+    values, counts = np.unique(np.asarray(samples), return_counts=True)
+    if not len(values):
+        raise ValueError("至少要有一个样本，收到 0 个")
+    return dict(zip(values.tolist(), (counts / counts.sum()).tolist(), strict=True))
+
+
+# --8<-- [end:value_shares]
 
 
 # --8<-- [start:draw_units]
@@ -390,6 +364,32 @@ def map_exponents(
 
 
 # --8<-- [end:map_exponents]
+
+
+# --8<-- [start:ema_weights]
+def ema_weights(beta: float, length: int) -> NDArray[np.float64]:
+    """返回指数加权平均给最近 length 步的权重，最近的一步在前。
+
+    Args:
+        beta: 衰减系数，须在 `[0, 1)`。
+        length: 步数，须 `>= 0`。
+
+    Returns:
+        形状 `(length,)`，第 `k` 个是 `(1 - beta) * beta**k`。
+
+    Raises:
+        ValueError: `beta` 不在 `[0, 1)`，或 `length < 0`。
+
+    Example:
+        >>> ema_weights(0.5, 3).tolist()
+        [0.5, 0.25, 0.125]
+    """
+    if not (0 <= beta < 1 and length >= 0):
+        raise ValueError(f"须 0 <= β < 1 且 length >= 0，收到 {beta} 与 {length}")
+    return (1 - beta) * beta ** np.arange(length, dtype=np.float64)
+
+
+# --8<-- [end:ema_weights]
 
 
 # --8<-- [start:optuna_draws]

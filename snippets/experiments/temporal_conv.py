@@ -10,44 +10,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from snippets.temporal_conv import TCN, StreamingTCN, TemporalBlock
 
 
-# --8<-- [start:Recurrent]
-class Recurrent(nn.Module):
-    """与 TCN 同一接口的循环网络：`(N, C_in, L)` 进，`(N, H, L)` 出。
-
-    Args:
-        kind: `"RNN"`、`"LSTM"` 或 `"GRU"`，取 `torch.nn` 的同名类。
-        in_channels: 输入通道数 C_in。
-        hidden_size: 隐状态的维数 H。
-
-    Returns:
-        单层单向的循环网络。
-
-    Raises:
-        ValueError: `kind` 不是上面三者之一。
-
-    Example:
-        >>> Recurrent("GRU", 3, 8)(torch.zeros(2, 3, 10)).shape
-        torch.Size([2, 8, 10])
-
-    Source:
-        Hochreiter & Schmidhuber (1997), doi:10.1162/neco.1997.9.8.1735（LSTM）。
-    """
-
-    def __init__(self, kind: str, in_channels: int, hidden_size: int) -> None:
-        super().__init__()
-        if kind not in ("RNN", "LSTM", "GRU"):
-            raise ValueError(f"kind 须为 RNN、LSTM 或 GRU，收到 {kind}")
-        self.rnn = getattr(nn, kind)(in_channels, hidden_size, batch_first=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """把 `(N, C_in, L)` 变成 `(N, H, L)`。"""
-        hidden: Tensor = self.rnn(x.mT)[0]
-        return hidden.mT
-
-
-# --8<-- [end:Recurrent]
-
-
 # --8<-- [start:perturbation_effect]
 @torch.no_grad()
 def perturbation_effect(model: nn.Module, x: Tensor, where: slice, t: int) -> float:
@@ -79,30 +41,6 @@ def perturbation_effect(model: nn.Module, x: Tensor, where: slice, t: int) -> fl
 # --8<-- [end:perturbation_effect]
 
 
-# --8<-- [start:last_step_gradient]
-def last_step_gradient(model: nn.Module, x: Tensor) -> Tensor:
-    """返回最后一步输出对各时刻输入的梯度大小：最后一步依赖谁、依赖多少。
-
-    Args:
-        model: 把 `(N, C_in, L)` 变成 `(N, C_out, L)` 的网络。
-        x: 输入序列，形状 `(N, C_in, L)`。
-
-    Returns:
-        形状 `(L,)`：最后一步输出之和对第 t 步输入的梯度的 2 范数。
-
-    Example:
-        >>> last_step_gradient(nn.Identity(), torch.zeros(1, 1, 3)).tolist()
-        [0.0, 0.0, 1.0]
-    """
-    x = x.detach().clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(model(x)[..., -1].sum(), x)
-    norms: Tensor = torch.linalg.vector_norm(gradient, dim=(0, 1))
-    return norms
-
-
-# --8<-- [end:last_step_gradient]
-
-
 # --8<-- [start:fill_parameters]
 def fill_parameters(model: nn.Module, value: float = 1.0) -> nn.Module:
     """把所有参数填成同一个正数：没有 ReLU 会关死，梯度不为零就等于依赖。
@@ -129,6 +67,30 @@ def fill_parameters(model: nn.Module, value: float = 1.0) -> nn.Module:
 
 
 # --8<-- [end:fill_parameters]
+
+
+# --8<-- [start:last_step_gradient]
+def last_step_gradient(model: nn.Module, x: Tensor) -> Tensor:
+    """返回最后一步输出对各时刻输入的梯度大小：最后一步依赖谁、依赖多少。
+
+    Args:
+        model: 把 `(N, C_in, L)` 变成 `(N, C_out, L)` 的网络。
+        x: 输入序列，形状 `(N, C_in, L)`。
+
+    Returns:
+        形状 `(L,)`：最后一步输出之和对第 t 步输入的梯度的 2 范数。
+
+    Example:
+        >>> last_step_gradient(nn.Identity(), torch.zeros(1, 1, 3)).tolist()
+        [0.0, 0.0, 1.0]
+    """
+    x = x.detach().clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(model(x)[..., -1].sum(), x)
+    norms: Tensor = torch.linalg.vector_norm(gradient, dim=(0, 1))
+    return norms
+
+
+# --8<-- [end:last_step_gradient]
 
 
 # --8<-- [start:truncation_error]
@@ -193,30 +155,6 @@ def stream_error(tcn: TCN, x: Tensor) -> float:
 # --8<-- [end:stream_error]
 
 
-# --8<-- [start:state_size]
-def state_size(model: TCN | Recurrent) -> int:
-    """返回逐步预测时每条序列要留多少个数：TCN 的缓冲区，或 RNN 的状态。
-
-    Args:
-        model: TCN（已调用 `eval()`）或循环网络。
-
-    Returns:
-        数的个数；LSTM 的隐状态与细胞状态都算。
-
-    Example:
-        >>> state_size(Recurrent("LSTM", 3, 8)), state_size(Recurrent("GRU", 3, 8))
-        (16, 8)
-    """
-    if isinstance(model, TCN):
-        return StreamingTCN(model).state_size
-    step = next(model.parameters()).new_zeros(1, 1, model.rnn.input_size)
-    state = model.rnn(step)[1]
-    return sum(part.numel() for part in (state if type(state) is tuple else [state]))
-
-
-# --8<-- [end:state_size]
-
-
 # --8<-- [start:multiply_adds]
 @torch.no_grad()
 def multiply_adds(run: Callable[[Tensor], Tensor], x: Tensor) -> int:
@@ -243,6 +181,178 @@ def multiply_adds(run: Callable[[Tensor], Tensor], x: Tensor) -> int:
 
 
 # --8<-- [end:multiply_adds]
+
+
+# --8<-- [start:Recurrent]
+class Recurrent(nn.Module):
+    """与 TCN 同一接口的循环网络：`(N, C_in, L)` 进，`(N, H, L)` 出。
+
+    Args:
+        kind: `"RNN"`、`"LSTM"` 或 `"GRU"`，取 `torch.nn` 的同名类。
+        in_channels: 输入通道数 C_in。
+        hidden_size: 隐状态的维数 H。
+
+    Returns:
+        单层单向的循环网络。
+
+    Raises:
+        ValueError: `kind` 不是上面三者之一。
+
+    Example:
+        >>> Recurrent("GRU", 3, 8)(torch.zeros(2, 3, 10)).shape
+        torch.Size([2, 8, 10])
+
+    Source:
+        Hochreiter & Schmidhuber (1997), doi:10.1162/neco.1997.9.8.1735（LSTM）。
+    """
+
+    def __init__(self, kind: str, in_channels: int, hidden_size: int) -> None:
+        super().__init__()
+        if kind not in ("RNN", "LSTM", "GRU"):
+            raise ValueError(f"kind 须为 RNN、LSTM 或 GRU，收到 {kind}")
+        self.rnn = getattr(nn, kind)(in_channels, hidden_size, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """把 `(N, C_in, L)` 变成 `(N, H, L)`。"""
+        hidden: Tensor = self.rnn(x.mT)[0]
+        return hidden.mT
+
+
+# --8<-- [end:Recurrent]
+
+
+# --8<-- [start:graph_depth]
+def graph_depth(output: Tensor) -> int:
+    """返回计算图里最长的依赖链有多少个节点：再多的处理器也得一个接一个做。
+
+    Args:
+        output: 某次前向的输出，须有 `grad_fn`。
+
+    Returns:
+        从 `output` 到叶子的最长路径上的节点数。
+
+    Raises:
+        ValueError: `output` 没有计算图。
+
+    Example:
+        >>> x = torch.ones(1, requires_grad=True)
+        >>> graph_depth(x * 2 * 2)  # 两次乘法，加上叶子
+        3
+    """
+    if output.grad_fn is None:
+        raise ValueError("output 须由可求导的运算得到，收到没有 grad_fn 的张量")
+    depth: dict[torch.autograd.graph.Node, int] = {}
+    stack = [output.grad_fn]
+    while stack:
+        parents = [node for node, _ in stack[-1].next_functions if node is not None]
+        waiting = [node for node in parents if node not in depth]
+        stack.extend(waiting)
+        if not waiting:
+            depth[stack.pop()] = 1 + max((depth[node] for node in parents), default=0)
+    return depth[output.grad_fn]
+
+
+# --8<-- [end:graph_depth]
+
+
+# --8<-- [start:saved_numbers]
+def saved_numbers(model: nn.Module, x: Tensor) -> int:
+    """返回一次前向为反向传播保留了多少个数：不含参数，共享的存储只算一次。
+
+    Args:
+        model: 任意网络。
+        x: 输入，形状由 `model` 定；各张量与它同一 dtype。
+
+    Returns:
+        数的个数；乘 `x.element_size()` 是字节。
+
+    Example:
+        >>> saved_numbers(nn.Sigmoid(), torch.zeros(5, requires_grad=True))
+        5
+        >>> saved_numbers(nn.Linear(3, 2), torch.zeros(4, 3))  # 只留输入
+        12
+    """
+    parameters = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in parameters:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        output = model(x)  # 计算图活着，存储才不会被回收、地址才不会重用
+    del output
+    return sum(kept.values()) // x.element_size()
+
+
+# --8<-- [end:saved_numbers]
+
+
+# --8<-- [start:state_size]
+def state_size(model: TCN | Recurrent) -> int:
+    """返回逐步预测时每条序列要留多少个数：TCN 的缓冲区，或 RNN 的状态。
+
+    Args:
+        model: TCN（已调用 `eval()`）或循环网络。
+
+    Returns:
+        数的个数；LSTM 的隐状态与细胞状态都算。
+
+    Example:
+        >>> state_size(Recurrent("LSTM", 3, 8)), state_size(Recurrent("GRU", 3, 8))
+        (16, 8)
+    """
+    if isinstance(model, TCN):
+        return StreamingTCN(model).state_size
+    step = next(model.parameters()).new_zeros(1, 1, model.rnn.input_size)
+    state = model.rnn(step)[1]
+    return sum(part.numel() for part in (state if type(state) is tuple else [state]))
+
+
+# --8<-- [end:state_size]
+
+
+# --8<-- [start:sequence_model]
+def sequence_model(
+    kind: str, in_channels: int, out_channels: int, hidden: int, generator: Generator
+) -> nn.Sequential:
+    """造一个序列网络：三块、核长 8 的 TCN（R = 99）或单层 RNN，加逐时刻的输出层。
+
+    Args:
+        kind: `"TCN"`、`"RNN"`、`"LSTM"` 或 `"GRU"`。
+        in_channels: 输入通道数 C_in。
+        out_channels: 输出通道数 C_out。
+        hidden: TCN 每块的通道数，或 RNN 隐状态的维数。
+        generator: 初始化的随机源。
+
+    Returns:
+        把 `(N, C_in, L)` 变成 `(N, C_out, L)` 的网络。
+
+    Raises:
+        ValueError: `kind` 不是上面四者之一。
+
+    Example:
+        >>> gru = sequence_model("GRU", 2, 1, 33, Generator().manual_seed(0))
+        >>> gru(torch.zeros(5, 2, 10)).shape
+        torch.Size([5, 1, 10])
+    """
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # 缺省的初始化只认全局的随机源：借用，再还原
+        torch.set_rng_state(generator.get_state())
+        body = (
+            TCN(in_channels, [hidden] * 3, kernel_size=8)
+            if kind == "TCN"
+            else Recurrent(kind, in_channels, hidden)
+        )
+        model = nn.Sequential(body, nn.Conv1d(hidden, out_channels, 1))
+        generator.set_state(torch.get_rng_state())
+    return model
+
+
+# --8<-- [end:sequence_model]
 
 
 # --8<-- [start:contractive_rnn]
@@ -281,75 +391,6 @@ def contractive_rnn(hidden: int, norm: float, generator: Generator) -> Recurrent
 
 
 # --8<-- [end:contractive_rnn]
-
-
-# --8<-- [start:saved_numbers]
-def saved_numbers(model: nn.Module, x: Tensor) -> int:
-    """返回一次前向为反向传播保留了多少个数：不含参数，共享的存储只算一次。
-
-    Args:
-        model: 任意网络。
-        x: 输入，形状由 `model` 定；各张量与它同一 dtype。
-
-    Returns:
-        数的个数；乘 `x.element_size()` 是字节。
-
-    Example:
-        >>> saved_numbers(nn.Sigmoid(), torch.zeros(5, requires_grad=True))
-        5
-        >>> saved_numbers(nn.Linear(3, 2), torch.zeros(4, 3))  # 只留输入
-        12
-    """
-    parameters = {p.untyped_storage().data_ptr() for p in model.parameters()}
-    kept: dict[int, int] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in parameters:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        output = model(x)  # 计算图活着，存储才不会被回收、地址才不会重用
-    del output
-    return sum(kept.values()) // x.element_size()
-
-
-# --8<-- [end:saved_numbers]
-
-
-# --8<-- [start:graph_depth]
-def graph_depth(output: Tensor) -> int:
-    """返回计算图里最长的依赖链有多少个节点：再多的处理器也得一个接一个做。
-
-    Args:
-        output: 某次前向的输出，须有 `grad_fn`。
-
-    Returns:
-        从 `output` 到叶子的最长路径上的节点数。
-
-    Raises:
-        ValueError: `output` 没有计算图。
-
-    Example:
-        >>> x = torch.ones(1, requires_grad=True)
-        >>> graph_depth(x * 2 * 2)  # 两次乘法，加上叶子
-        3
-    """
-    if output.grad_fn is None:
-        raise ValueError("output 须由可求导的运算得到，收到没有 grad_fn 的张量")
-    depth: dict[torch.autograd.graph.Node, int] = {}
-    stack = [output.grad_fn]
-    while stack:
-        parents = [node for node, _ in stack[-1].next_functions if node is not None]
-        waiting = [node for node in parents if node not in depth]
-        stack.extend(waiting)
-        if not waiting:
-            depth[stack.pop()] = 1 + max((depth[node] for node in parents), default=0)
-    return depth[output.grad_fn]
-
-
-# --8<-- [end:graph_depth]
 
 
 # --8<-- [start:copy_memory]
@@ -433,79 +474,6 @@ def adding_problem(
 # --8<-- [end:adding_problem]
 
 
-# --8<-- [start:delayed_recall]
-def delayed_recall(count: int, lag: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """造延迟回忆任务的序列：48 个独立的 ±1，每一步都要说出 lag 步以前的那一位。
-
-    Args:
-        count: 序列的条数 N。
-        lag: 要回忆的距离，单位为时间步，在 `[0, 48)` 内。
-        generator: 随机源。
-
-    Returns:
-        输入 `(N, 1, 48)` 与目标 `(N, 48)`；目标是 0 或 1，前 lag 步为 -100（不考）。
-
-    Raises:
-        ValueError: `lag` 不在 `[0, 48)` 内。
-
-    Example:
-        >>> x, target = delayed_recall(1, 2, Generator().manual_seed(0))
-        >>> x[0, 0, :6].tolist()
-        [-1.0, 1.0, 1.0, -1.0, 1.0, 1.0]
-        >>> target[0, :6].tolist()
-        [-100, -100, 0, 1, 1, 0]
-    """
-    if not 0 <= lag < 48:
-        raise ValueError(f"lag 须在 [0, 48) 内，收到 {lag}")
-    bits = torch.randint(0, 2, (count, 48), generator=generator)
-    target = F.pad(bits[:, : 48 - lag], (lag, 0), value=-100)
-    return 2.0 * bits[:, None] - 1, target
-
-
-# --8<-- [end:delayed_recall]
-
-
-# --8<-- [start:sequence_model]
-def sequence_model(
-    kind: str, in_channels: int, out_channels: int, hidden: int, generator: Generator
-) -> nn.Sequential:
-    """造一个序列网络：三块、核长 8 的 TCN（R = 99）或单层 RNN，加逐时刻的输出层。
-
-    Args:
-        kind: `"TCN"`、`"RNN"`、`"LSTM"` 或 `"GRU"`。
-        in_channels: 输入通道数 C_in。
-        out_channels: 输出通道数 C_out。
-        hidden: TCN 每块的通道数，或 RNN 隐状态的维数。
-        generator: 初始化的随机源。
-
-    Returns:
-        把 `(N, C_in, L)` 变成 `(N, C_out, L)` 的网络。
-
-    Raises:
-        ValueError: `kind` 不是上面四者之一。
-
-    Example:
-        >>> gru = sequence_model("GRU", 2, 1, 33, Generator().manual_seed(0))
-        >>> gru(torch.zeros(5, 2, 10)).shape
-        torch.Size([5, 1, 10])
-    """
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # 缺省的初始化只认全局的随机源：借用，再还原
-        torch.set_rng_state(generator.get_state())
-        body = (
-            TCN(in_channels, [hidden] * 3, kernel_size=8)
-            if kind == "TCN"
-            else Recurrent(kind, in_channels, hidden)
-        )
-        model = nn.Sequential(body, nn.Conv1d(hidden, out_channels, 1))
-        generator.set_state(torch.get_rng_state())
-    return model
-
-
-# --8<-- [end:sequence_model]
-
-
 # --8<-- [start:train_task]
 def _judge(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     if target.is_floating_point():  # 加法：看最后一步的均方误差
@@ -561,6 +529,38 @@ def train_task(
 
 
 # --8<-- [end:train_task]
+
+
+# --8<-- [start:delayed_recall]
+def delayed_recall(count: int, lag: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """造延迟回忆任务的序列：48 个独立的 ±1，每一步都要说出 lag 步以前的那一位。
+
+    Args:
+        count: 序列的条数 N。
+        lag: 要回忆的距离，单位为时间步，在 `[0, 48)` 内。
+        generator: 随机源。
+
+    Returns:
+        输入 `(N, 1, 48)` 与目标 `(N, 48)`；目标是 0 或 1，前 lag 步为 -100（不考）。
+
+    Raises:
+        ValueError: `lag` 不在 `[0, 48)` 内。
+
+    Example:
+        >>> x, target = delayed_recall(1, 2, Generator().manual_seed(0))
+        >>> x[0, 0, :6].tolist()
+        [-1.0, 1.0, 1.0, -1.0, 1.0, 1.0]
+        >>> target[0, :6].tolist()
+        [-100, -100, 0, 1, 1, 0]
+    """
+    if not 0 <= lag < 48:
+        raise ValueError(f"lag 须在 [0, 48) 内，收到 {lag}")
+    bits = torch.randint(0, 2, (count, 48), generator=generator)
+    target = F.pad(bits[:, : 48 - lag], (lag, 0), value=-100)
+    return 2.0 * bits[:, None] - 1, target
+
+
+# --8<-- [end:delayed_recall]
 
 
 # --8<-- [start:transfer_accuracy]

@@ -21,194 +21,6 @@ from snippets.weight_init import (
 )
 
 
-# --8<-- [start:random_inits]
-def random_inits() -> dict[str, Callable[..., Tensor]]:
-    """返回要比较的四种随机初始化，从名字到函数，以 `init(shape, generator=…)` 调用。
-
-    Returns:
-        `0.01` 是原文的固定标准差，其余三种按层宽定方差。
-
-    Example:
-        >>> generator = torch.Generator().manual_seed(0)
-        >>> w = random_inits()["LeCun"]((400, 100), generator=generator)
-        >>> round(w.std().item(), 2)
-        0.1
-
-    Source:
-        原文 Q4；LeCun et al. (1998)；Glorot & Bengio (2010)；He et al. (2015)。
-    """
-    fixed = partial(normal_init, std=0.01)
-    return {"0.01": fixed, "LeCun": lecun_init, "Xavier": xavier_init, "He": he_init}
-
-
-# --8<-- [end:random_inits]
-
-
-# --8<-- [start:log_gains]
-def _signals(
-    sizes: Sequence[int],
-    init: Callable[..., Tensor],
-    activation: nn.Module,
-    generator: Generator,
-) -> tuple[list[Tensor], list[Tensor]]:
-    if len(sizes) < 2:
-        raise ValueError(f"sizes 须至少含输入与一个隐藏层，收到 {list(sizes)}")
-    x = torch.randn(1, sizes[0], generator=generator)
-    model = mlp([*sizes, 1], activation, partial(init, generator=generator))
-    return layer_signals(model, x)
-
-
-def log_gains(
-    sizes: Sequence[int],
-    init: Callable[..., Tensor],
-    activation: nn.Module,
-    seeds: Sequence[int],
-) -> Tensor:
-    """返回每个种子下，信号每过一个隐藏层的对数增益：前向一列，反向一列。
-
-    Args:
-        sizes: 输入与各隐藏层的宽度，至少两个；输出层另加，宽度为 1。
-        init: 初始化函数，以 `init(shape, generator=…)` 调用。
-        activation: 隐藏层的激活函数。
-        seeds: 随机种子，每个种子各抽一份输入与权重。
-
-    Returns:
-        形状 `(S, 2)`：RMS 之比的自然对数除以隐藏层数。第 0 列是激活从输入到
-        末层，第 1 列是梯度从末层回到输入；0 表示不变，负数表示衰减。
-
-    Raises:
-        ValueError: `sizes` 少于两个。
-
-    Example:
-        >>> gains = log_gains([64, 64], he_init, nn.ReLU(), seeds=range(3))
-        >>> gains.shape
-        torch.Size([3, 2])
-
-    Source:
-        He et al. (2015), arXiv:1502.01852, §2.2 的两个条件。
-    """
-    rows = []
-    for seed in seeds:
-        generator = Generator().manual_seed(seed)
-        activations, gradients = _signals(sizes, init, activation, generator)
-        forward = math.log(rms(activations[-1]) / rms(activations[0]))
-        backward = math.log(rms(gradients[0]) / rms(gradients[-1]))
-        rows.append([forward, backward])
-    return torch.tensor(rows) / (len(sizes) - 1)
-
-
-# --8<-- [end:log_gains]
-
-
-# --8<-- [start:hidden_activations]
-def hidden_activations(
-    sizes: Sequence[int],
-    init: Callable[..., Tensor],
-    activation: nn.Module,
-    seeds: Sequence[int],
-) -> list[Tensor]:
-    """返回各隐藏层的激活，每个种子各抽一份输入与权重，结果合在一起。
-
-    Args:
-        sizes: 输入与各隐藏层的宽度，至少两个；输出层另加，宽度为 1。
-        init: 初始化函数，以 `init(shape, generator=…)` 调用。
-        activation: 隐藏层的激活函数。
-        seeds: S 个随机种子，不能为空。
-
-    Returns:
-        每个隐藏层一个张量，形状 `(S, D)`，`D` 是该层的宽度。
-
-    Raises:
-        ValueError: `sizes` 少于两个，或 `seeds` 为空。
-
-    Example:
-        >>> layers = hidden_activations([8, 4, 2], torch.randn, nn.ReLU(), range(3))
-        >>> [tuple(layer.shape) for layer in layers]
-        [(3, 4), (3, 2)]
-
-    Source:
-        Glorot & Bengio (2010) 逐层画的激活直方图。
-    """
-    generators = [Generator().manual_seed(seed) for seed in seeds]
-    rows = [_signals(sizes, init, activation, g)[0][1:] for g in generators]
-    if not rows:
-        raise ValueError("seeds 须至少有一个种子，收到 0 个")
-    return [torch.cat(layer) for layer in zip(*rows, strict=True)]
-
-
-# --8<-- [end:hidden_activations]
-
-
-# --8<-- [start:mean_field_rms]
-def mean_field_rms(scale: float, activation: nn.Module, depth: int) -> list[float]:
-    """返回无限宽网络各层激活的 RMS，输入的 RMS 为 1。
-
-    Args:
-        scale: `fan_in * Var[w]`，每层相同，须 `>= 0`。
-        activation: 隐藏层的激活函数。
-        depth: 隐藏层数，须 `>= 0`。
-
-    Returns:
-        `depth + 1` 个数，下标 0 是输入。
-
-    Raises:
-        ValueError: `scale < 0` 或 `depth < 0`。
-
-    Example:
-        >>> [round(v, 3) for v in mean_field_rms(1.0, nn.ReLU(), 2)]
-        [1.0, 0.707, 0.5]
-
-    Source:
-        Poole et al. (2016), arXiv:1606.05340 的长度递推；期望用 Gauss–Hermite 求积。
-    """
-    if scale < 0 or depth < 0:
-        raise ValueError(f"scale 与 depth 须 >= 0，收到 {scale}、{depth}")
-    nodes, weights = np.polynomial.hermite_e.hermegauss(64)  # 偶数个点，避开折点 0
-    z, p = torch.from_numpy(nodes), torch.from_numpy(weights / weights.sum())
-    squares = [1.0]
-    for _ in range(depth):
-        pre_activation = math.sqrt(scale * squares[-1]) * z
-        squares.append((p @ activation(pre_activation).square()).item())
-    return [math.sqrt(q) for q in squares]
-
-
-# --8<-- [end:mean_field_rms]
-
-
-# --8<-- [start:sign_of_product]
-def sign_of_product(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """生成「两数之积是否为正」的二分类数据，四个象限的点数相等。
-
-    Args:
-        count: 样本数 N，须是 4 的正整数倍。
-        generator: 随机源。
-
-    Returns:
-        `(x, y)`：`x` 形状 `(N, 2)`，取值在 [−1, 1]，不为 0；`y` 形状 `(N, 1)`，
-        取值 0 或 1。
-
-    Raises:
-        ValueError: `count` 不是 4 的正整数倍。
-
-    Example:
-        >>> x, y = sign_of_product(8, torch.Generator().manual_seed(0))
-        >>> bool(((x[:, :1] * x[:, 1:] > 0) == (y > 0)).all()), y.mean().item()
-        (True, 0.5)
-
-    Source:
-        异或（XOR）问题的连续版，线性模型学不会。
-    """
-    if count <= 0 or count % 4:
-        raise ValueError(f"count 须是 4 的正整数倍，收到 {count}")
-    signs = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0], [-1.0, 1.0]])
-    signs = signs.repeat(count // 4, 1)
-    size = 1 - torch.rand(count, 2, generator=generator)  # (0, 1]，不取 0
-    return size * signs, (signs.prod(dim=1, keepdim=True) > 0).float()
-
-
-# --8<-- [end:sign_of_product]
-
-
 # --8<-- [start:gradient_descent]
 def gradient_descent(
     model: nn.Module,
@@ -308,6 +120,194 @@ def digits_run(
 
 
 # --8<-- [end:digits_run]
+
+
+# --8<-- [start:log_gains]
+def _signals(
+    sizes: Sequence[int],
+    init: Callable[..., Tensor],
+    activation: nn.Module,
+    generator: Generator,
+) -> tuple[list[Tensor], list[Tensor]]:
+    if len(sizes) < 2:
+        raise ValueError(f"sizes 须至少含输入与一个隐藏层，收到 {list(sizes)}")
+    x = torch.randn(1, sizes[0], generator=generator)
+    model = mlp([*sizes, 1], activation, partial(init, generator=generator))
+    return layer_signals(model, x)
+
+
+def log_gains(
+    sizes: Sequence[int],
+    init: Callable[..., Tensor],
+    activation: nn.Module,
+    seeds: Sequence[int],
+) -> Tensor:
+    """返回每个种子下，信号每过一个隐藏层的对数增益：前向一列，反向一列。
+
+    Args:
+        sizes: 输入与各隐藏层的宽度，至少两个；输出层另加，宽度为 1。
+        init: 初始化函数，以 `init(shape, generator=…)` 调用。
+        activation: 隐藏层的激活函数。
+        seeds: 随机种子，每个种子各抽一份输入与权重。
+
+    Returns:
+        形状 `(S, 2)`：RMS 之比的自然对数除以隐藏层数。第 0 列是激活从输入到
+        末层，第 1 列是梯度从末层回到输入；0 表示不变，负数表示衰减。
+
+    Raises:
+        ValueError: `sizes` 少于两个。
+
+    Example:
+        >>> gains = log_gains([64, 64], he_init, nn.ReLU(), seeds=range(3))
+        >>> gains.shape
+        torch.Size([3, 2])
+
+    Source:
+        He et al. (2015), arXiv:1502.01852, §2.2 的两个条件。
+    """
+    rows = []
+    for seed in seeds:
+        generator = Generator().manual_seed(seed)
+        activations, gradients = _signals(sizes, init, activation, generator)
+        forward = math.log(rms(activations[-1]) / rms(activations[0]))
+        backward = math.log(rms(gradients[0]) / rms(gradients[-1]))
+        rows.append([forward, backward])
+    return torch.tensor(rows) / (len(sizes) - 1)
+
+
+# --8<-- [end:log_gains]
+
+
+# --8<-- [start:mean_field_rms]
+def mean_field_rms(scale: float, activation: nn.Module, depth: int) -> list[float]:
+    """返回无限宽网络各层激活的 RMS，输入的 RMS 为 1。
+
+    Args:
+        scale: `fan_in * Var[w]`，每层相同，须 `>= 0`。
+        activation: 隐藏层的激活函数。
+        depth: 隐藏层数，须 `>= 0`。
+
+    Returns:
+        `depth + 1` 个数，下标 0 是输入。
+
+    Raises:
+        ValueError: `scale < 0` 或 `depth < 0`。
+
+    Example:
+        >>> [round(v, 3) for v in mean_field_rms(1.0, nn.ReLU(), 2)]
+        [1.0, 0.707, 0.5]
+
+    Source:
+        Poole et al. (2016), arXiv:1606.05340 的长度递推；期望用 Gauss–Hermite 求积。
+    """
+    if scale < 0 or depth < 0:
+        raise ValueError(f"scale 与 depth 须 >= 0，收到 {scale}、{depth}")
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)  # 偶数个点，避开折点 0
+    z, p = torch.from_numpy(nodes), torch.from_numpy(weights / weights.sum())
+    squares = [1.0]
+    for _ in range(depth):
+        pre_activation = math.sqrt(scale * squares[-1]) * z
+        squares.append((p @ activation(pre_activation).square()).item())
+    return [math.sqrt(q) for q in squares]
+
+
+# --8<-- [end:mean_field_rms]
+
+
+# --8<-- [start:random_inits]
+def random_inits() -> dict[str, Callable[..., Tensor]]:
+    """返回要比较的四种随机初始化，从名字到函数，以 `init(shape, generator=…)` 调用。
+
+    Returns:
+        `0.01` 是原文的固定标准差，其余三种按层宽定方差。
+
+    Example:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> w = random_inits()["LeCun"]((400, 100), generator=generator)
+        >>> round(w.std().item(), 2)
+        0.1
+
+    Source:
+        原文 Q4；LeCun et al. (1998)；Glorot & Bengio (2010)；He et al. (2015)。
+    """
+    fixed = partial(normal_init, std=0.01)
+    return {"0.01": fixed, "LeCun": lecun_init, "Xavier": xavier_init, "He": he_init}
+
+
+# --8<-- [end:random_inits]
+
+
+# --8<-- [start:hidden_activations]
+def hidden_activations(
+    sizes: Sequence[int],
+    init: Callable[..., Tensor],
+    activation: nn.Module,
+    seeds: Sequence[int],
+) -> list[Tensor]:
+    """返回各隐藏层的激活，每个种子各抽一份输入与权重，结果合在一起。
+
+    Args:
+        sizes: 输入与各隐藏层的宽度，至少两个；输出层另加，宽度为 1。
+        init: 初始化函数，以 `init(shape, generator=…)` 调用。
+        activation: 隐藏层的激活函数。
+        seeds: S 个随机种子，不能为空。
+
+    Returns:
+        每个隐藏层一个张量，形状 `(S, D)`，`D` 是该层的宽度。
+
+    Raises:
+        ValueError: `sizes` 少于两个，或 `seeds` 为空。
+
+    Example:
+        >>> layers = hidden_activations([8, 4, 2], torch.randn, nn.ReLU(), range(3))
+        >>> [tuple(layer.shape) for layer in layers]
+        [(3, 4), (3, 2)]
+
+    Source:
+        Glorot & Bengio (2010) 逐层画的激活直方图。
+    """
+    generators = [Generator().manual_seed(seed) for seed in seeds]
+    rows = [_signals(sizes, init, activation, g)[0][1:] for g in generators]
+    if not rows:
+        raise ValueError("seeds 须至少有一个种子，收到 0 个")
+    return [torch.cat(layer) for layer in zip(*rows, strict=True)]
+
+
+# --8<-- [end:hidden_activations]
+
+
+# --8<-- [start:sign_of_product]
+def sign_of_product(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """生成「两数之积是否为正」的二分类数据，四个象限的点数相等。
+
+    Args:
+        count: 样本数 N，须是 4 的正整数倍。
+        generator: 随机源。
+
+    Returns:
+        `(x, y)`：`x` 形状 `(N, 2)`，取值在 [−1, 1]，不为 0；`y` 形状 `(N, 1)`，
+        取值 0 或 1。
+
+    Raises:
+        ValueError: `count` 不是 4 的正整数倍。
+
+    Example:
+        >>> x, y = sign_of_product(8, torch.Generator().manual_seed(0))
+        >>> bool(((x[:, :1] * x[:, 1:] > 0) == (y > 0)).all()), y.mean().item()
+        (True, 0.5)
+
+    Source:
+        异或（XOR）问题的连续版，线性模型学不会。
+    """
+    if count <= 0 or count % 4:
+        raise ValueError(f"count 须是 4 的正整数倍，收到 {count}")
+    signs = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0], [-1.0, 1.0]])
+    signs = signs.repeat(count // 4, 1)
+    size = 1 - torch.rand(count, 2, generator=generator)  # (0, 1]，不取 0
+    return size * signs, (signs.prod(dim=1, keepdim=True) > 0).float()
+
+
+# --8<-- [end:sign_of_product]
 
 
 # --8<-- [start:deep_runs]
