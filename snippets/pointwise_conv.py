@@ -265,13 +265,15 @@ class Bottleneck(nn.Module):
 
 # --8<-- [start:conv_stack]
 def conv_stack(
-    channels: Sequence[int], sizes: Sequence[int], groups: Sequence[int] | None = None
+    channels: Sequence[int],
+    kernel_sizes: Sequence[int],
+    groups: Sequence[int] | None = None,
 ) -> nn.Sequential:
     """把几个保持尺寸、不带偏置的卷积连成一串，中间接 ReLU。
 
     Args:
-        channels: 从输入到输出的各个通道数，比 `sizes` 多一个。
-        sizes: 各层方形核的边长，须为正奇数。
+        channels: 从输入到输出的各个通道数，比 `kernel_sizes` 多一个。
+        kernel_sizes: 各层方形核的边长，须为正奇数。
         groups: 各层的分组数；`None` 表示都不分组。
 
     Returns:
@@ -284,14 +286,18 @@ def conv_stack(
         >>> conv_stack((192, 16, 32), (1, 5))(torch.zeros(1, 192, 9, 9)).shape
         torch.Size([1, 32, 9, 9])
     """
-    groups = [1] * len(sizes) if groups is None else groups
-    if not len(channels) - 1 == len(sizes) == len(groups):
-        received = (len(channels), len(sizes), len(groups))
-        raise ValueError(f"channels 须比 sizes、groups 多一个，收到个数 {received}")
-    if any(size < 1 or size % 2 == 0 for size in sizes):
-        raise ValueError(f"sizes 须为正奇数，收到 {tuple(sizes)}")
+    groups = [1] * len(kernel_sizes) if groups is None else groups
+    if not len(channels) - 1 == len(kernel_sizes) == len(groups):
+        received = (len(channels), len(kernel_sizes), len(groups))
+        raise ValueError(
+            f"channels 须比 kernel_sizes、groups 多一个，收到个数 {received}"
+        )
+    if any(size < 1 or size % 2 == 0 for size in kernel_sizes):
+        raise ValueError(f"kernel_sizes 须为正奇数，收到 {tuple(kernel_sizes)}")
     layers: list[nn.Module] = []
-    for c_in, c_out, k, g in zip(channels, channels[1:], sizes, groups, strict=False):
+    for c_in, c_out, k, g in zip(
+        channels, channels[1:], kernel_sizes, groups, strict=False
+    ):
         conv = nn.Conv2d(c_in, c_out, k, padding=k // 2, groups=g, bias=False)
         layers += [conv, nn.ReLU()]
     return nn.Sequential(*layers[:-1])

@@ -162,7 +162,7 @@ class ProjectionBlock(PlainBlock):
 
 # --8<-- [start:deep_classifier]
 def deep_classifier(
-    block: Callable[..., PlainBlock],
+    block_type: Callable[..., PlainBlock],
     depth: int,
     generator: Generator,
     *,
@@ -174,7 +174,7 @@ def deep_classifier(
     """用同一种块搭一个有 depth 层权重的分类网络，权重 He 初始化，偏置为 0。
 
     Args:
-        block: `PlainBlock` 或 `ResidualBlock`；每块两层权重。
+        block_type: `PlainBlock` 或 `ResidualBlock`；每块两层权重。
         depth: 权重层数，含首尾两层，须是 `>= 2` 的偶数。
         generator: 抽权重的随机源。
         features: 隐藏层宽度，须 `>= 1`。
@@ -206,7 +206,7 @@ def deep_classifier(
     net = nn.Sequential(
         *(nn.Linear(in_features, features), norm(features), nn.ReLU()),
         *(
-            block(features, features, batch_norm=batch_norm)
+            block_type(features, features, batch_norm=batch_norm)
             for _ in range(depth // 2 - 1)
         ),
         nn.Linear(features, classes),

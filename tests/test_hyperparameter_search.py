@@ -346,7 +346,7 @@ def test_good_widths_grow_with_the_bound() -> None:
 
 
 @pytest.mark.parametrize(
-    "measure", [digits_searches, partial(good_widths, bounds=[0.1])]
+    "measure", [digits_searches, partial(good_widths, thresholds=[0.1])]
 )
 def test_searches_need_a_seed(measure: Callable[[list[int]], object]) -> None:
     with pytest.raises(ValueError, match="至少要有一个种子，收到 0 个"):

@@ -520,7 +520,7 @@ def test_pairs_and_counts_pass_on_what_is_wrong() -> None:
         layout_gap(x, torch.ones(3, 3, 5, 2))
     with pytest.raises(ValueError, match=r"收到 \(4, 5\)"):
         separable_gap(x, torch.ones(4, 3, 3), wide)
-    with pytest.raises(ValueError, match="须比 sizes、groups 多一个"):
+    with pytest.raises(ValueError, match="须比 kernel_sizes、groups 多一个"):
         stack_cost((2, 3, 4), (1,), 8)
     for count in (multiply_adds, moved_elements):
         with pytest.raises(RuntimeError, match=r"expected input.* to have 3 channels"):

@@ -315,7 +315,7 @@ def test_second_moments_match_numpy(batch_norm: bool) -> None:
         h = h + branch
         expected.append((h**2).mean())
     measured = second_moments(
-        4, seeded(3), features=16, batch=32, batch_norm=batch_norm
+        4, seeded(3), features=16, batch_size=32, batch_norm=batch_norm
     )
     np.testing.assert_allclose(measured, expected, rtol=1e-4)
 
@@ -337,7 +337,7 @@ def test_second_moments_boundary_and_error() -> None:
     assert len(second_moments(0, seeded(0))) == 1
     for wrong in ((-1, 8, 2), (1, 0, 2), (1, 8, 1)):
         with pytest.raises(ValueError, match="、".join(map(str, wrong))):
-            second_moments(wrong[0], seeded(0), features=wrong[1], batch=wrong[2])
+            second_moments(wrong[0], seeded(0), features=wrong[1], batch_size=wrong[2])
 
 
 def test_gradient_ratio_matches_backward() -> None:

@@ -342,8 +342,8 @@ def test_near_best_shares_follow_the_closed_form(best: float, trials: int) -> No
     [
         (0.001, 1, 1, r"best 须在 \[0.002, 0.5\] 内，收到 0.001"),
         (0.6, 1, 1, r"best 须在 \[0.002, 0.5\] 内，收到 0.6"),
-        (0.1, 0, 1, "须 trials >= 1 且 repeats >= 1，收到 0 与 1"),
-        (0.1, 1, 0, "须 trials >= 1 且 repeats >= 1，收到 1 与 0"),
+        (0.1, 0, 1, "须 n_trials >= 1 且 repeats >= 1，收到 0 与 1"),
+        (0.1, 1, 0, "须 n_trials >= 1 且 repeats >= 1，收到 1 与 0"),
     ],
 )
 def test_near_best_shares_reject(
@@ -412,7 +412,7 @@ def test_optuna_ranges_include_both_ends() -> None:
 
 
 def test_optuna_draws_rejects_no_trials() -> None:
-    with pytest.raises(ValueError, match="trials 须 >= 1，收到 0"):
+    with pytest.raises(ValueError, match="n_trials 须 >= 1，收到 0"):
         optuna_draws(0, seed=0)
 
 

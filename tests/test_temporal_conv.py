@@ -360,7 +360,7 @@ def test_contractive_rnn_forgets_geometrically(steps: int) -> None:
 
 @pytest.mark.parametrize("steps", [0, 6])
 def test_truncation_error_rejects(steps: int) -> None:
-    with pytest.raises(ValueError, match=rf"steps 须在 \[1, 5\] 内，收到 {steps}"):
+    with pytest.raises(ValueError, match=rf"length 须在 \[1, 5\] 内，收到 {steps}"):
         truncation_error(nn.Identity(), torch.zeros(1, 1, 5), steps)
 
 

@@ -131,7 +131,7 @@ def saturation(
     std: float,
     activation: Callable[[Tensor], Tensor],
     generator: Generator,
-    samples: int = 100_000,
+    count: int = 100_000,
 ) -> tuple[float, float]:
     """预激活服从 N(0, std²) 时，返回饱和单元的比例和激活函数的平均导数。
 
@@ -139,20 +139,20 @@ def saturation(
         std: 预激活的标准差，须 `>= 0`。
         activation: 逐元素、可求导的激活函数。
         generator: 随机源。
-        samples: 抽多少个预激活，须 `>= 1`。
+        count: 抽多少个预激活，须 `>= 1`。
 
     Returns:
         `(饱和的比例, 平均导数)`。
 
     Raises:
-        ValueError: `samples` 是 0（由 `saturated_fraction` 检查）。
-        RuntimeError: `std < 0` 或 `samples < 0`（由 PyTorch 检查）。
+        ValueError: `count` 是 0（由 `saturated_fraction` 检查）。
+        RuntimeError: `std < 0` 或 `count < 0`（由 PyTorch 检查）。
 
     Example:
         >>> saturation(1.0, torch.positive, Generator().manual_seed(0))
         (0.0, 1.0)
     """
-    size, dtype = (samples,), torch.float64
+    size, dtype = (count,), torch.float64
     z = torch.normal(0.0, std, size, generator=generator, dtype=dtype)
     slopes = activation_slope(z, activation)
     return saturated_fraction(z, activation), slopes.mean().item()
@@ -163,7 +163,7 @@ def saturation(
 
 # --8<-- [start:log_norms_by_layer]
 def log_norms_by_layer(
-    kind: str, width: int, depth: int, batch: int, seeds: Sequence[int]
+    kind: str, width: int, depth: int, batch_size: int, seeds: Sequence[int]
 ) -> Tensor:
     """返回刚初始化的网络各层权重的梯度范数的对数，以最后一层为 0。
 
@@ -173,7 +173,7 @@ def log_norms_by_layer(
         kind: 网络的名字，见 `deep_net`。
         width: 每层的单元数。
         depth: 层数。
-        batch: 样本数 N。
+        batch_size: 样本数 N。
         seeds: 随机种子，至少一个；一个种子一行。
 
     Returns:
@@ -193,7 +193,7 @@ def log_norms_by_layer(
     for seed in seeds:
         generator = Generator().manual_seed(seed)
         model = deep_net(kind, width, depth, generator)
-        shape, dtype = (2, batch, width), torch.float64
+        shape, dtype = (2, batch_size, width), torch.float64
         x, direction = torch.randn(shape, generator=generator, dtype=dtype)
         (model(x) * direction).sum().backward()
         norms = gradient_norms(model)
@@ -528,15 +528,15 @@ def normalized_layer(weight: Tensor, u: Tensor) -> Tensor:
 
 
 # --8<-- [start:scale_response]
-def scale_response(scale: float, generator: Generator, size: int = 64) -> list[float]:
+def scale_response(scale: float, generator: Generator, width: int = 64) -> list[float]:
     """把 BN 之前的权重乘 scale，返回输出、梯度、范数各自怎样变。
 
-    权重、输入和输出端的梯度都取 size × size 的标准正态矩阵。
+    权重、输入和输出端的梯度都取 width × width 的标准正态矩阵。
 
     Args:
         scale: 权重放大的倍数，须 `> 0`。
         generator: 随机源。
-        size: 单元数、输入维数和样本数。
+        width: 单元数、输入维数和样本数。
 
     Returns:
         四个数：输出的最大差，原来与放大后的梯度范数之比，各单元的权重与梯度的余弦的
@@ -555,7 +555,7 @@ def scale_response(scale: float, generator: Generator, size: int = 64) -> list[f
     """
     if scale <= 0:
         raise ValueError(f"scale 须 > 0，收到 {scale}")
-    shape = 3, size, size
+    shape = 3, width, width
     w, u, direction = torch.randn(shape, generator=generator, dtype=torch.float64)
     outputs, grads = [], []
     for weight in (w, scale * w):

@@ -338,14 +338,14 @@ def main_effects(table: ArrayLike) -> tuple[float, float]:
 
 
 # --8<-- [start:good_widths]
-def good_widths(seeds: Sequence[int], bounds: ArrayLike) -> NDArray[np.float64]:
+def good_widths(seeds: Sequence[int], thresholds: ArrayLike) -> NDArray[np.float64]:
     """量出错误率低于各个界的学习率共占多少个数量级。
 
     权重衰减取 1e-4；学习率从 1e-4 到 10，每个数量级取 10 个值。
 
     Args:
         seeds: 种子，至少一个；决定数据的划分、初值与小批量。
-        bounds: 错误率的界，形状 `(B,)`。
+        thresholds: 错误率的界，形状 `(B,)`。
 
     Returns:
         宽度，形状 `(S, B)`，在 0 与 5 之间。
@@ -361,7 +361,7 @@ def good_widths(seeds: Sequence[int], bounds: ArrayLike) -> NDArray[np.float64]:
     errors = [validation_error(digits_split(600, s), scan, 1e-4, seed=s) for s in seeds]
     if not errors:
         raise ValueError("至少要有一个种子，收到 0 个")
-    good = np.array(errors)[..., None] < np.asarray(bounds)  # (S, 50, B)
+    good = np.array(errors)[..., None] < np.asarray(thresholds)  # (S, 50, B)
     return np.asarray(good.sum(axis=1) / 10)
 
 

@@ -159,27 +159,27 @@ def moved_elements(layer: nn.Module, x: Tensor) -> int:
 # --8<-- [start:stack_cost]
 def stack_cost(
     channels: Sequence[int],
-    sizes: Sequence[int],
-    size: int,
+    kernel_sizes: Sequence[int],
+    side: int,
     groups: Sequence[int] | None = None,
 ) -> tuple[int, int, int]:
     """数出一串卷积处理一张方形图的代价。
 
     Args:
         channels: 从输入到输出的各个通道数。
-        sizes: 各层核的边长。
-        size: 图的高与宽，单位为像素。
+        kernel_sizes: 各层核的边长。
+        side: 图的高与宽，单位为像素。
         groups: 各层的分组数；`None` 表示都不分组。
 
     Returns:
         参数个数、乘加次数、至少要搬的元素个数。
 
     Example:
-        >>> stack_cost((192, 32), (5,), size=28)
+        >>> stack_cost((192, 32), (5,), side=28)
         (153600, 120422400, 329216)
     """
-    net = conv_stack(channels, sizes, groups)
-    x = torch.zeros(1, channels[0], size, size)
+    net = conv_stack(channels, kernel_sizes, groups)
+    x = torch.zeros(1, channels[0], side, side)
     adds, moved = multiply_adds(net, x), moved_elements(net, x)
     return counted_parameters(net), adds, moved
 
@@ -296,14 +296,14 @@ def output_height(layer: nn.Module, shape: tuple[int, ...]) -> int:
 def input_mask(
     layer: nn.Module,
     shape: tuple[int, ...],
-    output: tuple[int, ...] | EllipsisType = ...,
+    index: tuple[int, ...] | EllipsisType = ...,
 ) -> Tensor:
     """标出哪些输入元素会影响指定的输出元素。
 
     Args:
         layer: 卷积、池化、ReLU 组成的模块；不会被修改。
         shape: 输入的形状，如 `(N, C, H, W)`。
-        output: 输出元素的下标；`...` 表示全部输出。
+        index: 输出元素的下标；`...` 表示全部输出。
 
     Returns:
         布尔张量，形状为 `shape`；`True` 表示该输入元素被读到。
@@ -322,7 +322,7 @@ def input_mask(
     for parameter in layer.parameters():
         nn.init.ones_(parameter)  # 全为正：梯度不会相消，ReLU 不会失活
     x = torch.ones(shape, requires_grad=True)
-    (gradient,) = torch.autograd.grad(layer(x)[output].sum(), x)
+    (gradient,) = torch.autograd.grad(layer(x)[index].sum(), x)
     return gradient != 0
 
 
@@ -330,22 +330,22 @@ def input_mask(
 
 
 # --8<-- [start:bottleneck_reads]
-def bottleneck_reads(block: Bottleneck, size: int) -> tuple[float, float]:
+def bottleneck_reads(block: Bottleneck, side: int) -> tuple[float, float]:
     """给出瓶颈块的残差分支与捷径各读到输入的多大比例。
 
     Args:
         block: 瓶颈块。
-        size: 输入的高与宽，单位为像素，须 `>= 1`。
+        side: 输入的高与宽，单位为像素，须 `>= 1`。
 
     Returns:
         残差分支读到的比例与捷径读到的比例，都在 `[0, 1]` 内。
 
     Example:
-        >>> bottleneck_reads(Bottleneck(4, 2, 8, stride=2), size=6)
+        >>> bottleneck_reads(Bottleneck(4, 2, 8, stride=2), side=6)
         (1.0, 0.25)
     """
     branch = nn.Sequential(block.reduce, block.spatial, block.expand)
-    shape = (1, block.reduce.in_channels, size, size)
+    shape = (1, block.reduce.in_channels, side, side)
     branch_mask, shortcut_mask = (
         input_mask(m, shape) for m in (branch, block.shortcut)
     )

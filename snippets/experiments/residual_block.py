@@ -221,7 +221,7 @@ def second_moments(
     generator: Generator,
     *,
     features: int = 128,
-    batch: int = 64,
+    batch_size: int = 64,
     batch_norm: bool = False,
 ) -> list[float]:
     """沿 `h ← h + W relu(h)` 逐块记录 h 的二阶矩，W 为 He 初始化。
@@ -230,14 +230,14 @@ def second_moments(
         blocks: 块数，须 `>= 0`。
         generator: 抽输入与权重的随机源。
         features: 特征数 D，须 `>= 1`；W 的方差是 2 / D。
-        batch: 样本数，须 `>= 2`；输入取自标准正态。
+        batch_size: 样本数，须 `>= 2`；输入取自标准正态。
         batch_norm: 为真时分支换成 `BN(W relu(h))`，BN 用本批统计量，γ = 1，β = 0。
 
     Returns:
         长为 `blocks + 1` 的列表，第 k 项是过了 k 块之后 h 各元素平方的平均。
 
     Raises:
-        ValueError: `blocks < 0`、`features < 1` 或 `batch < 2`。
+        ValueError: `blocks < 0`、`features < 1` 或 `batch_size < 2`。
 
     Example:
         >>> moments = second_moments(3, Generator().manual_seed(0), batch_norm=True)
@@ -247,12 +247,12 @@ def second_moments(
     Source:
         Zhang, Dauphin & Ma (2019), arXiv:1901.09321 讨论的方差增长。
     """
-    if blocks < 0 or features < 1 or batch < 2:
+    if blocks < 0 or features < 1 or batch_size < 2:
         raise ValueError(
-            "须 blocks >= 0、features >= 1、batch >= 2，"
-            f"收到 {blocks}、{features}、{batch}"
+            "须 blocks >= 0、features >= 1、batch_size >= 2，"
+            f"收到 {blocks}、{features}、{batch_size}"
         )
-    h = torch.randn(batch, features, generator=generator)
+    h = torch.randn(batch_size, features, generator=generator)
     moments = [h.square().mean().item()]
     for _ in range(blocks):
         weight = torch.randn(features, features, generator=generator)
@@ -301,11 +301,11 @@ def gradient_ratio(net: nn.Module, x: Tensor, y: Tensor) -> float:
 
 
 # --8<-- [start:mean_cosine]
-def mean_cosine(features: Tensor) -> float:
+def mean_cosine(a: Tensor) -> float:
     """返回不同样本的特征两两余弦的平均。
 
     Args:
-        features: 形状 `(N, D)`，须 `N >= 2`；全零的行与各行的余弦记作 0。
+        a: 形状 `(N, D)`，须 `N >= 2`；全零的行与各行的余弦记作 0。
 
     Returns:
         `[-1, 1]` 内的数；1 表示所有样本的特征同向。
@@ -320,10 +320,10 @@ def mean_cosine(features: Tensor) -> float:
     Source:
         Schoenholz et al. (2017), arXiv:1611.01232 跟踪的相关系数。
     """
-    n = len(features)
+    n = len(a)
     if n < 2:
         raise ValueError(f"至少要两个样本，收到 {n} 个")
-    unit = F.normalize(features)
+    unit = F.normalize(a)
     pairs = unit @ unit.T
     return ((pairs.sum() - pairs.trace()) / (n * (n - 1))).item()
 
@@ -359,7 +359,7 @@ class DepthRun:
 
 # --8<-- [start:train_depth]
 def train_depth(
-    block: type[PlainBlock],
+    block_type: type[PlainBlock],
     depth: int,
     seeds: Sequence[int],
     *,
@@ -373,7 +373,7 @@ def train_depth(
     没有 BN 的残差网络，分支末层按 1/√块数 缩小，否则二阶矩每块翻倍、训练发散。
 
     Args:
-        block: `PlainBlock` 或 `ResidualBlock`。
+        block_type: `PlainBlock` 或 `ResidualBlock`。
         depth: 权重层数，须是 `>= 2` 的偶数。
         seeds: 权重与抽样的随机种子。
         batch_norm: 是否加 BN。
@@ -397,7 +397,7 @@ def train_depth(
     runs = []
     for seed in seeds:
         initial, batches = (Generator().manual_seed(seed) for _ in range(2))
-        net = deep_classifier(block, depth, initial, batch_norm=batch_norm)
+        net = deep_classifier(block_type, depth, initial, batch_norm=batch_norm)
         blocks = [layer for layer in net if isinstance(layer, ResidualBlock)]
         for layer in blocks:
             shrink = 1.0 if batch_norm else len(blocks) ** -0.5

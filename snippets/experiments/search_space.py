@@ -143,13 +143,13 @@ def steps_to_shrink(lr: float, ratio: float = 1e-3) -> int:
 
 # --8<-- [start:near_best_shares]
 def near_best_shares(
-    best: float, trials: int, repeats: int, rng: np.random.Generator
+    best: float, n_trials: int, repeats: int, rng: np.random.Generator
 ) -> dict[str, float]:
-    """返回在 [0.001, 1] 里试 trials 次，至少一次与 best 相差不到一倍的频率。
+    """返回在 [0.001, 1] 里试 n_trials 次，至少一次与 best 相差不到一倍的频率。
 
     Args:
         best: 最好的学习率，须在 `[0.002, 0.5]` 内，使 `[best / 2, 2 * best]` 不出界。
-        trials: 每次搜索的试验次数，须 `>= 1`。
+        n_trials: 每次搜索的试验次数，须 `>= 1`。
         repeats: 重复搜索的次数，须 `>= 1`。
         rng: 随机源。
 
@@ -157,7 +157,7 @@ def near_best_shares(
         `linear` 与 `log` 两种尺度各自的命中频率。
 
     Raises:
-        ValueError: `best` 不在 `[0.002, 0.5]` 内，或 `trials < 1`，或 `repeats < 1`。
+        ValueError: `best` 不在 `[0.002, 0.5]` 内，或 `n_trials < 1`，或 `repeats < 1`。
 
     Example:
         >>> rates = near_best_shares(0.01, 10, 1000, np.random.default_rng(0))
@@ -166,12 +166,14 @@ def near_best_shares(
     """
     if not 0.002 <= best <= 0.5:
         raise ValueError(f"best 须在 [0.002, 0.5] 内，收到 {best}")
-    if trials < 1 or repeats < 1:
-        raise ValueError(f"须 trials >= 1 且 repeats >= 1，收到 {trials} 与 {repeats}")
+    if n_trials < 1 or repeats < 1:
+        raise ValueError(
+            f"须 n_trials >= 1 且 repeats >= 1，收到 {n_trials} 与 {repeats}"
+        )
     rates = {}
-    for name, lr in draw_rates(1e-3, 1, repeats * trials, rng).items():
+    for name, lr in draw_rates(1e-3, 1, repeats * n_trials, rng).items():
         hit = (best / 2 <= lr) & (lr <= best * 2)
-        rates[name] = float(hit.reshape(repeats, trials).any(axis=1).mean())
+        rates[name] = float(hit.reshape(repeats, n_trials).any(axis=1).mean())
     return rates
 
 
@@ -393,18 +395,18 @@ def ema_weights(beta: float, length: int) -> NDArray[np.float64]:
 
 
 # --8<-- [start:optuna_draws]
-def optuna_draws(trials: int, seed: int) -> dict[str, NDArray[np.float64]]:
-    """让 Optuna 随机抽 trials 组超参数，返回每个超参数的全部取值。
+def optuna_draws(n_trials: int, seed: int) -> dict[str, NDArray[np.float64]]:
+    """让 Optuna 随机抽 n_trials 组超参数，返回每个超参数的全部取值。
 
     Args:
-        trials: 组数，须 `>= 1`。
+        n_trials: 组数，须 `>= 1`。
         seed: 采样器的随机种子。
 
     Returns:
-        超参数名到取值，形状各 `(trials,)`。
+        超参数名到取值，形状各 `(n_trials,)`。
 
     Raises:
-        ValueError: `trials < 1`。
+        ValueError: `n_trials < 1`。
 
     Example:
         >>> draws = optuna_draws(50, seed=0)
@@ -414,12 +416,12 @@ def optuna_draws(trials: int, seed: int) -> dict[str, NDArray[np.float64]]:
     Source:
         Akiba et al. (2019), arXiv:1907.10902.
     """
-    if trials < 1:
-        raise ValueError(f"trials 须 >= 1，收到 {trials}")
+    if n_trials < 1:
+        raise ValueError(f"n_trials 须 >= 1，收到 {n_trials}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     rows = []
-    for _ in range(trials):
+    for _ in range(n_trials):
         trial = study.ask()
         trial.suggest_float("learning_rate", 1e-3, 1, log=True)
         trial.suggest_float("without_log", 1e-3, 1)  # 漏写 log=True

@@ -95,30 +95,30 @@ def last_step_gradient(model: nn.Module, x: Tensor) -> Tensor:
 
 # --8<-- [start:truncation_error]
 @torch.no_grad()
-def truncation_error(model: nn.Module, x: Tensor, steps: int) -> float:
-    """只喂最近 steps 步，返回最后一步输出与喂全部时相差的 2 范数。
+def truncation_error(model: nn.Module, x: Tensor, length: int) -> float:
+    """只喂最近 length 步，返回最后一步输出与喂全部时相差的 2 范数。
 
     Args:
         model: 把 `(N, C_in, L)` 变成 `(N, C_out, L)` 的网络。
         x: 输入序列，形状 `(N, C_in, L)`。
-        steps: 保留的步数，在 `[1, L]` 内。
+        length: 保留的步数，在 `[1, L]` 内。
 
     Returns:
         各条序列的差的 2 范数中最大的一个。
 
     Raises:
-        ValueError: `steps` 不在 `[1, L]` 内。
+        ValueError: `length` 不在 `[1, L]` 内。
 
     Example:
-        >>> truncation_error(nn.Identity(), torch.randn(1, 1, 9), steps=1)
+        >>> truncation_error(nn.Identity(), torch.randn(1, 1, 9), length=1)
         0.0
 
     Source:
         Miller & Hardt (2019), arXiv:1805.10369.
     """
-    if not 1 <= steps <= x.shape[-1]:
-        raise ValueError(f"steps 须在 [1, {x.shape[-1]}] 内，收到 {steps}")
-    difference = model(x)[..., -1] - model(x[..., -steps:])[..., -1]
+    if not 1 <= length <= x.shape[-1]:
+        raise ValueError(f"length 须在 [1, {x.shape[-1]}] 内，收到 {length}")
+    difference = model(x)[..., -1] - model(x[..., -length:])[..., -1]
     return float(difference.norm(dim=1).max())
 
 
@@ -316,7 +316,11 @@ def state_size(model: TCN | Recurrent) -> int:
 
 # --8<-- [start:sequence_model]
 def sequence_model(
-    kind: str, in_channels: int, out_channels: int, hidden: int, generator: Generator
+    kind: str,
+    in_channels: int,
+    out_channels: int,
+    hidden_size: int,
+    generator: Generator,
 ) -> nn.Sequential:
     """造一个序列网络：三块、核长 8 的 TCN（R = 99）或单层 RNN，加逐时刻的输出层。
 
@@ -324,7 +328,7 @@ def sequence_model(
         kind: `"TCN"`、`"RNN"`、`"LSTM"` 或 `"GRU"`。
         in_channels: 输入通道数 C_in。
         out_channels: 输出通道数 C_out。
-        hidden: TCN 每块的通道数，或 RNN 隐状态的维数。
+        hidden_size: TCN 每块的通道数，或 RNN 隐状态的维数。
         generator: 初始化的随机源。
 
     Returns:
@@ -343,11 +347,11 @@ def sequence_model(
     ):  # 缺省的初始化只认全局的随机源：借用，再还原
         torch.set_rng_state(generator.get_state())
         body = (
-            TCN(in_channels, [hidden] * 3, kernel_size=8)
+            TCN(in_channels, [hidden_size] * 3, kernel_size=8)
             if kind == "TCN"
-            else Recurrent(kind, in_channels, hidden)
+            else Recurrent(kind, in_channels, hidden_size)
         )
-        model = nn.Sequential(body, nn.Conv1d(hidden, out_channels, 1))
+        model = nn.Sequential(body, nn.Conv1d(hidden_size, out_channels, 1))
         generator.set_state(torch.get_rng_state())
     return model
 
@@ -356,11 +360,11 @@ def sequence_model(
 
 
 # --8<-- [start:contractive_rnn]
-def contractive_rnn(hidden: int, norm: float, generator: Generator) -> Recurrent:
+def contractive_rnn(hidden_size: int, norm: float, generator: Generator) -> Recurrent:
     """造一个压缩的 tanh RNN：循环矩阵是正交阵乘 norm，每步把差异缩到 norm 倍以内。
 
     Args:
-        hidden: 隐状态的维数 H。
+        hidden_size: 隐状态的维数 H。
         norm: 循环矩阵的谱范数，在 `(0, 1)` 内。
         generator: 初始化的随机源。
 
@@ -383,7 +387,7 @@ def contractive_rnn(hidden: int, norm: float, generator: Generator) -> Recurrent
         raise ValueError(f"norm 须在 (0, 1) 内，收到 {norm}")
     with torch.random.fork_rng(devices=[]):
         torch.set_rng_state(generator.get_state())
-        model = Recurrent("RNN", 1, hidden).double()
+        model = Recurrent("RNN", 1, hidden_size).double()
         generator.set_state(torch.get_rng_state())
     weight = model.get_parameter("rnn.weight_hh_l0")
     nn.init.orthogonal_(weight, gain=norm, generator=generator)
@@ -486,7 +490,7 @@ def _judge(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 def train_task(
     model: nn.Module,
     task: Callable[[int, int, Generator], tuple[Tensor, Tensor]],
-    size: int,
+    span: int,
     generator: Generator,
     *,
     steps: int = 150,
@@ -498,7 +502,7 @@ def train_task(
     Args:
         model: 把 `(N, C_in, L)` 变成 `(N, C_out, L)` 的网络，就地训练。
         task: 由条数、大小和随机源造出输入与目标。
-        size: 任务的大小：复制记忆的间隔，或加法的长度。
+        span: 任务的大小：复制记忆的间隔，或加法的长度。
         generator: 造数据的随机源。
         steps: 更新的步数，须 `>= 0`。
 
@@ -518,12 +522,12 @@ def train_task(
         raise ValueError(f"steps 须 >= 0，收到 {steps}")
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01, fused=True)
     for _ in range(steps):
-        x, target = task(16, size, generator)
+        x, target = task(16, span, generator)
         optimizer.zero_grad()
         torch.autograd.backward(_judge(model(x), target)[0])
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-    x, target = task(1024, size, generator)
+    x, target = task(1024, span, generator)
     with torch.no_grad():
         return float(_judge(model(x), target)[1])
 

@@ -179,11 +179,11 @@ def log_gains(
 
 
 # --8<-- [start:mean_field_rms]
-def mean_field_rms(scale: float, activation: nn.Module, depth: int) -> list[float]:
+def mean_field_rms(variance: float, activation: nn.Module, depth: int) -> list[float]:
     """返回无限宽网络各层激活的 RMS，输入的 RMS 为 1。
 
     Args:
-        scale: `fan_in * Var[w]`，每层相同，须 `>= 0`。
+        variance: `fan_in * Var[w]`，每层相同，须 `>= 0`。
         activation: 隐藏层的激活函数。
         depth: 隐藏层数，须 `>= 0`。
 
@@ -191,7 +191,7 @@ def mean_field_rms(scale: float, activation: nn.Module, depth: int) -> list[floa
         `depth + 1` 个数，下标 0 是输入。
 
     Raises:
-        ValueError: `scale < 0` 或 `depth < 0`。
+        ValueError: `variance < 0` 或 `depth < 0`。
 
     Example:
         >>> [round(v, 3) for v in mean_field_rms(1.0, nn.ReLU(), 2)]
@@ -200,13 +200,13 @@ def mean_field_rms(scale: float, activation: nn.Module, depth: int) -> list[floa
     Source:
         Poole et al. (2016), arXiv:1606.05340 的长度递推；期望用 Gauss–Hermite 求积。
     """
-    if scale < 0 or depth < 0:
-        raise ValueError(f"scale 与 depth 须 >= 0，收到 {scale}、{depth}")
+    if variance < 0 or depth < 0:
+        raise ValueError(f"variance 与 depth 须 >= 0，收到 {variance}、{depth}")
     nodes, weights = np.polynomial.hermite_e.hermegauss(64)  # 偶数个点，避开折点 0
     z, p = torch.from_numpy(nodes), torch.from_numpy(weights / weights.sum())
     squares = [1.0]
     for _ in range(depth):
-        pre_activation = math.sqrt(scale * squares[-1]) * z
+        pre_activation = math.sqrt(variance * squares[-1]) * z
         squares.append((p @ activation(pre_activation).square()).item())
     return [math.sqrt(q) for q in squares]
 
