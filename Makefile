@@ -10,7 +10,7 @@ TOOLS_READY := .tools/.ready
 
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup serve build offline test check mutants measure bench audit card lock clean
+.PHONY: help setup serve build offline test check mutants measure new bench audit card lock clean
 
 help: ## 列出各个命令
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -36,19 +36,22 @@ check: $(PYTHON_READY) ## 检查格式、写法、类型和依赖
 	$(BIN)/deptry .
 
 mutants: $(NODE_READY) ## 照登记逐一改错代码，看每条主张的测试是否变红
-	$(BIN)/python -m tests.mutants
+	$(BIN)/python -m pipeline.tools.mutants
 
 measure: $(PYTHON_READY) ## 重测页面上的时间之比，写进 docs/assets/timings.json
-	$(BIN)/python -m tests.timings
+	$(BIN)/python -m pipeline.tools.measure
 
 bench: $(NODE_READY) ## 量构建的快慢，都是比值，写进 bench.json
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m pipeline.tools.bench
 
 audit: $(NODE_READY) $(TOOLS_READY) ## 把提交的版本建两遍，逐字节比较；逐页量读起来怎样
-	$(BIN)/python -m tests.audit $(RUNS)
+	$(BIN)/python -m pipeline.tools.audit $(RUNS)
+
+new: $(PYTHON_READY) ## 添一道题：make new NAME=dropout TITLE="Q8：Dropout 为什么有效？"
+	@$(BIN)/python -m pipeline.tools.new $(if $(NAME),"$(NAME)") $(if $(TITLE),"$(TITLE)")
 
 card: $(PYTHON_READY) ## 重画分享到社交网站的卡片
-	$(BIN)/python -m tests.card
+	$(BIN)/python -m pipeline.tools.card
 
 lock: $(PYTHON_READY) ## 用最新的版本重写 constraints.txt 和两份 package-lock.json
 	$(BIN)/pip install uv
@@ -56,7 +59,7 @@ lock: $(PYTHON_READY) ## 用最新的版本重写 constraints.txt 和两份 pack
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 \
 	  --extra dev --no-header --no-annotate pyproject.toml >> constraints.txt.partial
 	mv constraints.txt.partial constraints.txt
-	for folder in pipeline tests; do PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm update --prefix $$folder; done
+	for folder in pipeline pipeline/tools; do PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm update --prefix $$folder; done
 
 clean: ## 删除构建的结果和缓存，保留装好的环境
 	rm -rf site site-offline .site-* .cache .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -75,8 +78,8 @@ $(NODE_READY): pipeline/package.json pipeline/package-lock.json $(PYTHON_READY)
 	touch $@
 
 # 只有 make audit 要，文件很多：放在预览不看的文件夹里
-$(TOOLS_READY): tests/package.json tests/package-lock.json $(PYTHON_READY)
+$(TOOLS_READY): pipeline/tools/package.json pipeline/tools/package-lock.json $(PYTHON_READY)
 	mkdir -p .tools
-	cp tests/package.json tests/package-lock.json .tools/
+	cp pipeline/tools/package.json pipeline/tools/package-lock.json .tools/
 	$(NPM_CI) --prefix .tools
 	touch $@

@@ -1,5 +1,6 @@
 """主张：登记在 tests/claims，页面上用 [[id]] 标出，证据页列出预期与实测。"""
 
+import importlib
 import math
 import re
 import tomllib
@@ -19,6 +20,7 @@ from pipeline.faults import Fault, find_line
 
 ID = r"[a-z][a-z0-9-]*"
 MARK = rf"\[\[({ID})\]\]"
+SEED = 20_260_912  # 测试用的种子，与各页的都不同
 ROUNDING = 1e-5  # 预期为 0 而容许的差不超过它，差的就只是舍入
 RELATIONS: dict[str, Callable[[float, float, float], bool]] = {
     "≈": lambda value, expected, tolerance: abs(value - expected) <= tolerance,
@@ -183,6 +185,23 @@ def _read_claim(name: str, stem: str, given: object) -> Claim:
     except Exception as error:
         raise ClaimError(f"的 expected 或 tolerance 求不出值：{error}") from error
     return claim
+
+
+# --8<-- [start:measure]
+def measure(claim: Claim, seed: int) -> float:
+    """在页面之外再量一条主张。
+
+    Args:
+        claim: 主张。
+        seed: 随机的主张用的种子。
+    """
+    names: dict[str, Any] = {"math": math, "seed": seed}
+    for package in "snippets", "snippets.experiments":
+        names |= vars(importlib.import_module(f"{package}.{claim.stem}"))
+    return float(eval(claim.measure, names))
+
+
+# --8<-- [end:measure]
 
 
 def check(

@@ -3,7 +3,7 @@
 import ast
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pygments import highlight
@@ -22,8 +22,8 @@ from pygments.token import (
 
 from pipeline.cells import Cell
 from pipeline.figure import tidy_svg
-from pipeline.runs import ANSI
 
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
 PLAIN = {Name, Operator, Punctuation, Text, Whitespace}
 PLAIN |= {Keyword.Constant, Name.Function.Magic, Name.Variable.Magic, String.Affix}
 QUOTED = {String.Single, String.Interpol}
@@ -67,6 +67,13 @@ class Sparing(Filter):
                 yield Text, value
             else:
                 yield String.Double if token in QUOTED else token, value
+
+
+# 交给 pymdownx.highlight：别处的代码，着色与页面上的一样省
+SPARING_LANGUAGES = [
+    {"name": name, "lang": name, "options": {"filters": [Sparing()]}}
+    for name in ("python", "pycon")
+]
 
 
 def render_code(cell: Cell, name: str) -> str:
@@ -114,21 +121,51 @@ def _render_output(cell: Cell, output: dict[str, Any], prefix: str) -> str:
     if output["output_type"] == "error":
         return _pre(f"{output['ename']}: {output['evalue']}", ' class="error"')
     data = output["data"]
-    if "image/svg+xml" in data:
-        svg = tidy_svg(data["image/svg+xml"], prefix, cell.alt)
-        caption = html.escape(cell.caption)
-        return f"<figure>{svg}<figcaption>{caption}</figcaption></figure>"
-    if (table := _table(data.get("text/html", ""))) is not None:
-        return table
-    return _pre(data.get("text/plain", ""))
+    kind = choose(data)
+    return RENDERERS[kind](data[kind], cell, prefix) if kind else ""
 
 
-def _table(text: str) -> str | None:
-    """取出 pandas 一类的输出里的表格；别的 HTML 不采用。"""
-    if text.lstrip().startswith(("<table", "<div>\n<style scoped>")):
-        table = text[text.index("<table") : text.rindex("</table>") + len("</table>")]
-        return table.replace("<table", '<table tabindex="0"', 1)
+def _figure(svg: str, cell: Cell, prefix: str) -> str:
+    drawn = tidy_svg(svg, prefix, cell.alt)
+    caption = html.escape(cell.caption)
+    return f"<figure>{drawn}<figcaption>{caption}</figcaption></figure>"
+
+
+def _table(text: str, *_: Any) -> str:
+    table = text[text.index("<table") : text.rindex("</table>") + len("</table>")]
+    return table.replace("<table", '<table tabindex="0"', 1)
+
+
+def _text(text: str, *_: Any) -> str:
+    return _pre(text)
+
+
+# 能画的输出：种类到画法，画法由内容、代码块、id 的前缀给出 HTML；排在前面的先用
+RENDERERS: dict[str, Callable[[str, Cell, str], str]] = {
+    "image/svg+xml": _figure,
+    "text/html": _table,
+    "text/plain": _text,
+}
+
+
+def choose(data: Mapping[str, Any]) -> str | None:
+    """给出一个输出该按哪一种画；没有能画的，或它是一张画不了的图，则给 `None`。
+
+    HTML 只画 pandas 一类的表格，别的用它的文字。
+
+    Args:
+        data: 种类到内容，nbformat 的形式。
+    """
+    if any(kind.startswith("image/") and kind not in RENDERERS for kind in data):
+        return None
+    for kind in RENDERERS:
+        if kind in data and (kind != "text/html" or _is_table(data[kind])):
+            return kind
     return None
+
+
+def _is_table(text: str) -> bool:
+    return text.lstrip().startswith(("<table", "<div>\n<style scoped>"))
 
 
 def _pre(text: str, attributes: str = "") -> str:

@@ -1,10 +1,9 @@
-"""运行一页的代码：时限、正在运行的是哪一格、出了事怎么说。"""
+"""运行一页的代码：谁来运行都要守的约定、时限、出了事怎么说。"""
 
 import os
 import subprocess
-import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
@@ -14,8 +13,22 @@ from pipeline.faults import SetupError
 
 # 能改变输出的环境：线程数不同，浮点和的末位就不同；散列不同，集合的次序就不同
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+T = TypeVar("T")
 STARTS = 3  # 内核先选端口后绑定，端口偶尔会被别的程序抢走
-_running = threading.local()
+
+
+class Executor(Protocol):
+    """运行一个笔记本的办法：页面的路径、笔记本的全文、报告进度的函数，给出各格的结果。
+
+    结果是各格的 `id`、`count`（内核运行的第几格）、`outputs`（nbformat 的形式）。
+    """
+
+    versions: Mapping[str, str]  # 其中能改变输出的，连同版本
+
+    def __call__(
+        self, page: str, notebook: str, remember: Callable[[int], None], /
+    ) -> list[dict[str, Any]]:
+        """运行一个笔记本；轮到第几格，就用 `remember` 报告。"""
 
 
 class Interrupted(Exception):
@@ -36,12 +49,13 @@ class NoKernel(Exception):
 
 
 class SilentKernelManager(AsyncKernelManager):
-    """内核进程自己的标准输出不进构建的输出：被打断时，它会往那里写回溯。"""
+    """内核的环境固定；它自己的标准输出不进构建的输出：被打断时，它会往那里写回溯。"""
 
     async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
         """启动内核，选项同基类。"""
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        await super().start_kernel(**options | silent)
+        environment = {"env": os.environ | ENVIRONMENT}
+        await super().start_kernel(**options | silent | environment)
 
 
 def time_limit() -> int:
@@ -56,20 +70,24 @@ def time_limit() -> int:
     return int(text)
 
 
-def remember(cell: Any, cell_index: int) -> None:
-    """记下本线程正在运行的一格，由 nbclient 调用。"""
-    del cell
-    _running.index = cell_index
+def client_options() -> dict[str, Any]:
+    """nbclient 运行笔记本的设置。"""
+    return {
+        "kernel_manager_class": SilentKernelManager,
+        "timeout": time_limit(),
+        "extra_arguments": ["--IPKernelApp.log_level=50"],
+        "shutdown_kernel": "immediate",  # 结果已经取到，不等内核自己收拾
+    }
 
 
-def run(notebook: Callable[[], str]) -> str:
+def run(execute: Callable[[Callable[[int], None]], T]) -> T:
     """运行一个笔记本；内核没有启动起来就再启动。
 
     Args:
-        notebook: 启动内核、运行各格，给出结果。
+        execute: 启动内核、运行各格，给出结果；轮到第几格，就用它的参数报告。
 
     Returns:
-        `notebook` 给出的结果。
+        `execute` 给出的结果。
 
     Raises:
         Interrupted: 某一格超过时限，或内核在其中死了。
@@ -77,19 +95,18 @@ def run(notebook: Callable[[], str]) -> str:
     """
     reason = ""
     for _ in range(STARTS):
-        _running.index = None
+        reached: list[int] = []
         try:
-            return notebook()
+            return execute(reached.append)
         except (CellTimeoutError, DeadKernelError) as error:
-            if _running.index is None:
-                reason = str(error)
-                continue
-            raise Interrupted(_running.index, _explain(error)) from error
+            if reached:
+                raise Interrupted(reached[-1], _explain(error)) from error
+            reason = str(error)
         except NoSuchKernel as error:
             reason = str(error)
             break
         except RuntimeError as error:
-            if _running.index is not None:
+            if reached:
                 raise
             reason = str(error)
     raise NoKernel(f"内核启动不了，请重新安装：pip install ipykernel（{reason}）")

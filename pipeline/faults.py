@@ -2,8 +2,9 @@
 
 import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -78,16 +79,14 @@ NAMELESS_IMAGE = re.compile(r"!\[\s*\]\(")
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*\n", re.S)
 
 
-def markup_faults(text: str) -> Iterator[Fault]:
+def markup_faults(lines: Iterable[tuple[int, str]]) -> Iterator[Fault]:
     """找出直接写成 HTML 的图片与链接（MkDocs 不检查其去处）和没有说明的图片。
 
     Args:
-        text: 页面全文。
+        lines: 页面上围栏之外的行号与文字。
     """
-    fenced = False
-    for number, line in enumerate(text.splitlines(), 1):
-        fenced ^= line.lstrip().startswith("```")
-        prose = "" if fenced else re.sub(r"`[^`]*`", "", line)
+    for number, line in lines:
+        prose = re.sub(r"`[^`]*`", "", line)
         if match := RAW_TAG.search(prose):
             yield Fault(
                 number, f"请用 Markdown 写法代替 <{match['tag']}>，这样去处才会被检查"
@@ -96,22 +95,28 @@ def markup_faults(text: str) -> Iterator[Fault]:
             yield Fault(number, "图片要有文字说明：![说明](图片)")
 
 
-def front_matter_faults(text: str) -> Iterator[Fault]:
-    """页首的 YAML 有误时给出错误：MkDocs 会把它当正文印出来。
+def read_front_matter(text: str) -> dict[str, Any]:
+    """读出页首的 YAML，没有则为空。
 
     Args:
         text: 页面全文。
+
+    Raises:
+        Fault: 写得不对；MkDocs 会把它当正文印出来。
     """
-    if match := FRONT_MATTER.match(text):
-        try:
-            if not isinstance(yaml.safe_load(match[1]), dict):
-                yield Fault(1, "页首应是「键: 值」形式的 YAML")
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line if error.problem_mark else 0
-            yield Fault(line + 2, f"页首的 YAML 有误，请改正：{error.problem}")
-        except (yaml.YAMLError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            yield Fault(1, f"页首的 YAML 有误，请改正：{reason}")
+    if (match := FRONT_MATTER.match(text)) is None:
+        return {}
+    try:
+        given = yaml.safe_load(match[1])
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line if error.problem_mark else 0
+        raise Fault(line + 2, f"页首的 YAML 有误，请改正：{error.problem}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise Fault(1, f"页首的 YAML 有误，请改正：{reason}") from error
+    if not isinstance(given, dict):
+        raise Fault(1, "页首应是「键: 值」形式的 YAML")
+    return given
 
 
 def encoding_fault(error: UnicodeDecodeError) -> Fault:

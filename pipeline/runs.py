@@ -11,23 +11,18 @@ from typing import Any
 import nbformat
 
 from pipeline.cells import Cell
+from pipeline.drawing import ANSI, choose
 from pipeline.faults import Fault
 
-KINDS = {"text/plain", "image/svg+xml"}
 LONGEST_OUTPUT = 100_000  # 一张图约 20,000 个字符
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
 FRAME = re.compile(r"Cell In\[(\d+)\], line (\d+)")
 
 
-def versions(*executors: str) -> dict[str, str]:
-    """凡能改变输出的包的版本：项目的依赖、内核和运行它的各个包。
-
-    Args:
-        executors: 另有哪些包参与运行。
-    """
+def versions() -> dict[str, str]:
+    """凡能改变输出的包的版本：项目的依赖、内核和运行它的各个包。"""
     requirements = importlib.metadata.requires("deep-learning-qa") or []
     names = {re.split(r"[^\w.-]", r)[0] for r in requirements if "extra ==" not in r}
-    names |= {"ipykernel", "ipython", "matplotlib-inline", "nbclient", *executors}
+    names |= {"ipykernel", "ipython", "matplotlib-inline", "nbclient"}
     # Matplotlib 由它们落笔、取字
     names |= {"contourpy", "fonttools", "kiwisolver", "pillow", "threadpoolctl"}
     found = {name: importlib.metadata.version(name) for name in sorted(names)}
@@ -87,22 +82,6 @@ class Run:
     outputs: list[dict[str, Any]]
 
 
-def extract_runs(content: str) -> list[dict[str, Any]]:
-    """取出模板 notebook.html.j2 写下的运行结果。
-
-    Args:
-        content: mkdocs-jupyter 渲染出的内容。
-
-    Raises:
-        ValueError: 用的不是 pipeline/templates 里的模板。
-    """
-    pattern = r'<script type="application/json">(.*?)</script>'
-    if (found := re.search(pattern, content, re.S)) is None:
-        raise ValueError("mkdocs-jupyter 没有使用 pipeline/templates 里的模板")
-    runs: list[dict[str, Any]] = json.loads(found[1])
-    return runs
-
-
 def read_runs(runs: Sequence[dict[str, Any]]) -> dict[str, Run]:
     """按格的 id 给出运行结果，相邻的标准输出接成一段。
 
@@ -157,6 +136,17 @@ def check_runs(cells: Sequence[Cell], runs: Mapping[str, Run]) -> Iterator[Fault
         yield from _claim_faults(cell, runs.get(f"claims-{number}"))
 
 
+def cell_at(cells: Sequence[Cell], index: int) -> Cell:
+    """给出笔记本的第 `index` 格属于哪一块；第 0 格是 preamble，算第一块的。
+
+    Args:
+        cells: 一页的代码块。
+        index: 从 0 数起。
+    """
+    written = [cell for cell in cells for _ in range(cell.runs + bool(cell.claims))]
+    return written[max(index - 1, 0)]
+
+
 def _output_faults(cell: Cell, outputs: Sequence[dict[str, Any]]) -> Iterator[Fault]:
     length = sum(len(json.dumps(o, ensure_ascii=False)) for o in outputs)
     if length > LONGEST_OUTPUT:
@@ -164,20 +154,18 @@ def _output_faults(cell: Cell, outputs: Sequence[dict[str, Any]]) -> Iterator[Fa
             cell.line, f"输出有 {length} 个字符，上限 {LONGEST_OUTPUT}，请少印一些"
         )
     for output in outputs:
-        kinds = set(output.get("data", {}))
-        if kinds and (not kinds & KINDS or {"image/png", "image/jpeg"} & kinds):
+        data = output.get("data", {})
+        if data and choose(data) is None:
             yield Fault(
                 cell.line,
-                f"不支持这种输出：{'、'.join(sorted(kinds))}；"
+                f"不支持这种输出：{'、'.join(sorted(data))}；"
                 "可用文字、表格和 matplotlib 的图",
             )
         if output.get("name") == "stderr":
             warning = (output["text"].strip().splitlines() or ["（空行）"])[0]
             warning = re.sub(r"^\S*/ipykernel_\S+:\d+: ", "", warning)
             yield Fault(cell.line, f"这一块写了标准错误，请消除警告：{warning}")
-        if "image/svg+xml" in output.get("data", {}) and not (
-            cell.caption and cell.alt
-        ):
+        if "image/svg+xml" in data and not (cell.caption and cell.alt):
             yield Fault(cell.line, '画图的块要有 caption="图题" 和 alt="文字说明"')
 
 

@@ -1,4 +1,4 @@
-"""全站唯一的真实数据与训练循环：scikit-learn 自带的手写数字，小批量 SGD。"""
+"""手写数字：全站唯一的真实数据与训练循环，数据随 scikit-learn 而来，小批量 SGD。"""
 
 import torch
 from sklearn.datasets import load_digits

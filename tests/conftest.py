@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,19 +13,20 @@ import torch
 from filelock import FileLock
 from playwright.sync_api import Browser
 
-from tests.web import SITE_URL, NoBrowser, open_browser
+from pipeline.tools.project import ROOT, mkdocs_command, read_tree, run
+from pipeline.tools.web import NoBrowser, open_browser
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 torch.set_num_threads(1)  # 与页面的内核相同；张量小，多线程反而慢
 
-ROOT = Path(__file__).parent.parent
 SMALL_CONFIG = """\
 INHERIT: {root}/mkdocs.yml
 nav: [{nav}]
 plugins:
   - search
   - mkdocs-jupyter: {{execute: true, allow_errors: true}}
+  - book: {{base_path: [snippets, docs/assets/figures, tests]}}
 """
 
 
@@ -89,29 +88,6 @@ OTHER_PAGE = """\
 1
 ```
 """
-ENVIRONMENT = {
-    "NO_MKDOCS_2_WARNING": "1",
-    "SITE_URL": SITE_URL,
-    "SOURCE_DATE_EPOCH": "1600000000",  # 测试跑过了半夜，日期也不变
-}
-
-
-def run(folder: Path, *command: str, **environment: str) -> tuple[int, str]:
-    """在 `folder` 里运行一条命令，给出退出状态和它写的一切。"""
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=os.environ | ENVIRONMENT | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-    )
-    return done.returncode, done.stdout
-
-
-def mkdocs_command(*arguments: str) -> list[str]:
-    """运行 mkdocs 的命令。"""
-    return [sys.executable, "-m", "mkdocs", *arguments]
 
 
 @dataclass
@@ -132,8 +108,7 @@ class SmallSite:
 
     def own_pipeline(self) -> Path:
         """不再用项目的流水线，换成一份可以改的副本；KaTeX 仍是项目的。"""
-        copy = self.folder / "pipeline"
-        copy.unlink()
+        copy = self.folder / "pipeline"  # 当前的文件夹排在安装好的包前面
         shutil.copytree(
             ROOT / "pipeline",
             copy,
@@ -149,12 +124,7 @@ class SmallSite:
 
     def tree(self) -> dict[str, bytes]:
         """建成的网站：路径到内容。"""
-        site = self.folder / "site"
-        return {
-            path.relative_to(site).as_posix(): path.read_bytes()
-            for path in sorted(site.rglob("*"))
-            if path.is_file()
-        }
+        return read_tree(self.folder / "site")
 
     def html(self, page: str = "index") -> str:
         """读一页的 HTML。"""
@@ -164,7 +134,6 @@ class SmallSite:
 
 def start_site(folder: Path) -> SmallSite:
     """在空的 `folder` 里写一个小网站，只有首页。"""
-    (folder / "pipeline").symlink_to(ROOT / "pipeline")
     shutil.copytree(ROOT / "docs" / "assets", folder / "docs" / "assets")
     for name in "snippets", "tests":
         (folder / name).mkdir()

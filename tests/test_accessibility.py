@@ -9,8 +9,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from tests.test_browser import DESKTOP, PHONE, VIOLATIONS, lay_out, url
-from tests.test_site import PAGES
+from pipeline.tools.addresses import url
+from pipeline.tools.project import PAGES
+from pipeline.tools.reader import DESKTOP, PHONE, VIOLATIONS, lay_out
 
 API = [page for page in PAGES if page.startswith("reference/")]
 CHECKED = [page for page in PAGES if page not in API[1:]]

@@ -1,6 +1,5 @@
 """在真的浏览器里读网站：桌面、手机、深色、不开脚本、打印、搜索、从磁盘打开。"""
 
-import gzip
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,20 +9,13 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.conftest import ROOT, mkdocs_command, run
-from tests.test_docs import STEMS
-from tests.test_search import Query, read_queries
-from tests.test_site import PAGES, broken_links, resolve
-from tests.web import SITE_URL
+from pipeline.tools.addresses import SITE_URL, transferred, url
+from pipeline.tools.project import PAGES, ROOT, STEMS, mkdocs_command, run
+from pipeline.tools.reader import DESKTOP, PHONE, Reader, lay_out, moved
+from tests.built import broken_links
+from tests.queries import Query, read_queries
 
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
-PHONE: dict[str, Any] = {
-    "viewport": {"width": 360, "height": 740},
-    "has_touch": True,
-    "is_mobile": True,
-}
 FIRST_LOAD = 150_000
-VIOLATIONS = {"resultTypes": ["violations"]}  # axe 只细列有问题的，快一倍
 TEXT_COLOURS = """elements => elements.map(e => {
   const parse = colour => colour.match(/[\\d.]+/g).map(Number)
   const opaque = e => {
@@ -50,51 +42,6 @@ SCROLLERS = """() => [...document.querySelectorAll("article *")].filter(e => {
   e.outerHTML.slice(0, 120),
   e.matches("[tabindex='0']") || !!e.querySelector("[tabindex='0'], a, summary")
 ])"""
-
-
-def url(page: str) -> str:
-    """一页的网址。"""
-    return SITE_URL + ("" if page == "index" else f"{page}/")
-
-
-def lay_out(page: Page) -> None:
-    """离屏幕远的也排好版，颜色不再变化，才好逐个检查。"""
-    script = """all => {
-      for (const e of all) e.style.contentVisibility = "visible"
-      document.body.offsetTop  // 这就排版，不等下一帧
-      const running = document.getAnimations().filter(a => a instanceof CSSTransition)
-      running.forEach(a => a.finish())
-    }"""
-    page.eval_on_selector_all("article > *, article .doc-object", script)
-
-
-def moved(page: Page) -> float:
-    """版面移动的总量 CLS。"""
-    script = """() => new Promise(resolve => {
-      let total = 0
-      new PerformanceObserver(list => {
-        for (const entry of list.getEntries()) total += entry.value
-      }).observe({type: "layout-shift", buffered: true})
-      setTimeout(() => resolve(total), 300)
-    })"""
-    return float(page.evaluate(script))
-
-
-class Reader:
-    """一个读者：开着一个窗口，记下浏览器报告的错误和发出的请求。"""
-
-    def __init__(self, browser: Browser, **options: Any) -> None:
-        self.context = browser.new_context(**options)
-        self.page = self.context.new_page()
-        self.troubles: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("console", self._listen)
-        self.context.on("request", lambda request: self.requests.append(request.url))
-
-    def _listen(self, message: Any) -> None:
-        if message.type in {"error", "warning"}:
-            self.troubles.append(message.text)
 
 
 @pytest.fixture
@@ -141,12 +88,6 @@ def test_desktop(read: Callable[..., Reader], page: str) -> None:
     assert [text for text, linked in found if not linked] == []
     reader.page.set_viewport_size({"width": 360, "height": 800})
     assert reader.page.evaluate("document.scrollingElement.scrollWidth") == 360
-
-
-def transferred(site: Path, address: str) -> int:
-    """静态主机传一个文件要多少字节：文本压缩，字体本来就压缩过。"""
-    data = resolve(site, urlsplit(address).path.removeprefix("/qa")).read_bytes()
-    return min(len(data), len(gzip.compress(data)))
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -17,7 +17,6 @@ def test_outputs_stand_below_their_blocks(built: SmallSite) -> None:
         page.index(text)
         for text in (
             "准备代码",
-            'href="reference/a/#snippets.a.double"',
             "<samp>42</samp>",
             'aria-label="从一到二"',
             "<figcaption>图 1：一条线</figcaption>",
@@ -77,7 +76,7 @@ def test_what_can_change_an_output_runs_its_pages(
     assert rebuild() == set()
     for file, old, new in (
         ("preamble.py", '"font.size": 11', '"font.size": 12'),
-        ("templates/mkdocs_html/notebook.html.j2", "{#-", "{#- 改过 -#}{#-"),
+        ("jupyter/templates/mkdocs_html/notebook.html.j2", "{#-", "{#- 改过 -#}{#-"),
     ):
         text = (pipeline / file).read_text(encoding="utf-8")
         assert old in text

@@ -7,19 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cells import CITATION, Cell, Source, find_citations, read_cells
-from tests.conftest import ROOT
+from pipeline import citations
+from pipeline.tools.project import ROOT, STEMS
+from tests.sources import (
+    DOCS,
+    MODULES,
+    cells_of,
+    lines_of,
+    module_id,
+    public_definitions,
+)
 
-DOCS, SNIPPETS = ROOT / "docs", ROOT / "snippets"
-STEMS = [
-    "hyperparameter_search",
-    "search_space",
-    "gradient_flow",
-    "weight_init",
-    "residual_block",
-    "temporal_conv",
-    "pointwise_conv",
-]
 ANATOMY = {
     "answer": "一句话回答",
     "follow-ups": "追问",
@@ -32,30 +30,7 @@ REFERENCE = re.compile(
     r"- [^*(]+ \((\d{4})\)\. \*[^*]+\*\.? (?:[^\[]+\. )?\[[^]]+\]\(https://\S+\)(?:（.+）)?"
 )
 MARKER = re.compile(r"^\s*# --8<-- \[(start|end):(\w+)\]$", re.M)
-MODULES = sorted(p for p in SNIPPETS.rglob("*.py") if p.name != "__init__.py")
 PAGES = sorted(DOCS.glob("*.md"))
-
-
-def module_id(path: Path) -> str:
-    return path.relative_to(SNIPPETS).as_posix()
-
-
-def public_definitions(path: Path) -> list[ast.FunctionDef | ast.ClassDef]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [
-        node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        and not node.name.startswith("_")
-    ]
-
-
-def cells_of(page: Path) -> list[Cell]:
-    # 不展开引用：只看页面上写了什么
-    source = Source(
-        [SNIPPETS, DOCS / "assets" / "figures", ROOT / "tests"], lambda lines: lines
-    )
-    return read_cells(page.read_text(encoding="utf-8"), source)
 
 
 @pytest.mark.parametrize("stem", STEMS)
@@ -90,9 +65,10 @@ def test_each_section_holds_the_definition_it_is_named_after(module: Path) -> No
 
 def test_every_section_is_cited() -> None:
     cited = {
-        f"{path}:{section}"
+        f"{match['path']}:{match['section']}"
         for page in PAGES
-        for _, path, section in find_citations(page.read_text(encoding="utf-8"))
+        for line in lines_of(page)
+        if (match := citations.FORM.match(line))
     }
     sections = {
         f"{module_id(module)}:{node.name}"
@@ -130,7 +106,7 @@ def test_docstrings_have_the_form_of_the_house(module: Path) -> None:
 def test_no_definition_is_typed_on_a_page(page: Path) -> None:
     for cell in cells_of(page):
         typed = "\n".join(
-            line for line in cell.code.splitlines() if not CITATION.match(line)
+            line for line in cell.code.splitlines() if not citations.FORM.match(line)
         )
         where = f"docs/{page.name}:{cell.line}"
         assert not re.search(
@@ -177,7 +153,7 @@ def test_question_pages_share_one_anatomy(number: int, stem: str) -> None:
     assert [name for name, anchor in headings if not anchor] == []
     fixed = [(anchor, name) for name, anchor in headings if anchor in ANATOMY]
     assert fixed == list(ANATOMY.items())
-    assert re.match(r"---\ndescription: .{20,140}\n---\n", text)
+    assert re.match(r"---\ndescription: .{20,140}\nsummary: .{10,80}\n---\n", text)
     assert text.count("type: question") >= 4, "追问至少四个"
 
 

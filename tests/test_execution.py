@@ -1,5 +1,7 @@
 """运行：启动不成就再来，代码的错不重来。"""
 
+from collections.abc import Callable
+
 import pytest
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -7,11 +9,13 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from pipeline import execution
 from pipeline.faults import SetupError
 
+Reached = Callable[[int], None]
+
 
 def test_a_kernel_that_did_not_start_is_started_again() -> None:
     calls = []
 
-    def notebook() -> str:
+    def notebook(_: Reached) -> str:
         calls.append(1)
         if len(calls) < 3:
             raise RuntimeError("Kernel died before replying to kernel_info")
@@ -28,7 +32,7 @@ def test_a_kernel_that_did_not_start_is_started_again() -> None:
 def test_a_kernel_that_never_starts_is_given_up(error: Exception, starts: int) -> None:
     calls = []
 
-    def notebook() -> str:
+    def notebook(_: Reached) -> str:
         calls.append(1)
         raise error
 
@@ -44,9 +48,9 @@ def test_a_kernel_that_never_starts_is_given_up(error: Exception, starts: int) -
 def test_a_fault_of_the_code_is_not_run_again(error: Exception, message: str) -> None:
     calls = []
 
-    def notebook() -> str:
+    def notebook(reached: Reached) -> str:
         calls.append(1)
-        execution.remember(None, 2)
+        reached(2)
         raise error
 
     with pytest.raises(execution.Interrupted, match=message) as caught:
@@ -56,8 +60,8 @@ def test_a_fault_of_the_code_is_not_run_again(error: Exception, message: str) ->
 
 
 def test_other_errors_are_not_hidden() -> None:
-    def notebook() -> str:
-        execution.remember(None, 1)
+    def notebook(reached: Reached) -> str:
+        reached(1)
         raise RuntimeError("流水线自己的错")
 
     with pytest.raises(RuntimeError, match="流水线自己的错"):
@@ -65,7 +69,7 @@ def test_other_errors_are_not_hidden() -> None:
 
 
 def test_a_kernel_that_died_before_the_first_cell_is_started_again() -> None:
-    def notebook() -> str:
+    def notebook(_: Reached) -> str:
         raise DeadKernelError("x")
 
     with pytest.raises(execution.NoKernel):

@@ -2,13 +2,14 @@
 
 import pytest
 
+from pipeline import fences
 from pipeline.faults import (
     Fault,
     encoding_fault,
     find_line,
-    front_matter_faults,
     link_fault,
     markup_faults,
+    read_front_matter,
 )
 
 
@@ -52,27 +53,34 @@ def test_other_warnings_are_left_alone() -> None:
 
 def test_raw_html_links_are_found_outside_code() -> None:
     text = '`<img src="a">`\n```text\n<img src="a">\n```\n<a id="x"></a>\n<img\talt="" src="a">\n'
-    assert [fault.line for fault in markup_faults(text)] == [6]
+    prose = fences.prose(text.splitlines())
+    assert [fault.line for fault in markup_faults(prose)] == [6]
 
 
 def test_images_want_a_text_outside_code() -> None:
     text = "![甲](a.svg)\n![](a.svg)\n`![](a.svg)`\n![ ](a.svg)\n"
-    assert [fault.line for fault in markup_faults(text)] == [2, 4]
+    prose = fences.prose(text.splitlines())
+    assert [fault.line for fault in markup_faults(prose)] == [2, 4]
 
 
 @pytest.mark.parametrize(
-    ("text", "lines"),
+    ("text", "line"),
     [
-        ("# 页\n", []),
-        ("---\na: 1\n---\n# 页\n", []),
-        ("---\na: 1\nb: [1\n---\n# 页\n", [3]),
-        ("---\na: 1\n b: 2\n---\n# 页\n", [3]),
-        ("---\n只有字\n---\n# 页\n", [1]),
-        ("---\ndate: 2026-02-30\n---\n# 页\n", [1]),
+        ("---\na: 1\nb: [1\n---\n# 页\n", 3),
+        ("---\na: 1\n b: 2\n---\n# 页\n", 3),
+        ("---\n只有字\n---\n# 页\n", 1),
+        ("---\ndate: 2026-02-30\n---\n# 页\n", 1),
     ],
 )
-def test_front_matter_is_yaml(text: str, lines: list[int]) -> None:
-    assert [fault.line for fault in front_matter_faults(text)] == lines
+def test_front_matter_that_is_no_yaml_is_told(text: str, line: int) -> None:
+    with pytest.raises(Fault) as caught:
+        read_front_matter(text)
+    assert caught.value.line == line
+
+
+def test_front_matter_is_read() -> None:
+    assert read_front_matter("# 页\n") == {}
+    assert read_front_matter("---\na: 1\n---\n# 页\n") == {"a": 1}
 
 
 def test_line_of_the_byte_that_is_not_utf8() -> None:

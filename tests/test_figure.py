@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.textpath import TextToPath
 
 from pipeline.figure import tidy_svg
-from tests.conftest import ROOT
+from pipeline.tools.project import ROOT
 
 
 @pytest.fixture

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import ROOT
+from pipeline import citations
+from pipeline.tools.project import STEMS
+from tests.sources import DOCS, MODULES, lines_of, module_id, public_definitions
 
-SNIPPETS = ROOT / "snippets"
-MODULES = sorted(p for p in SNIPPETS.rglob("*.py") if p.name != "__init__.py")
-CITED = re.compile(r'^\s*--8<-- "([\w/]+\.py):(\w+)"$', re.M)
 # 随机数的来处：参数名到标注；规矩写在 snippets 包的文档里
 SOURCES = {
     "generator": torch.Generator,
@@ -40,28 +39,6 @@ DRAWS = re.compile(
 )
 
 
-def module_id(path: Path) -> str:
-    return path.relative_to(SNIPPETS).as_posix()
-
-
-def definitions(path: Path) -> list[ast.FunctionDef | ast.ClassDef]:
-    return [
-        node
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-    ]
-
-
-def public_names(path: Path) -> list[str]:
-    return [node.name for node in definitions(path) if not node.name.startswith("_")]
-
-
-def pages_in_order() -> list[Path]:
-    """各页，照导航的先后。"""
-    config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    return [ROOT / "docs" / name for name in re.findall(r": (\w+\.md)$", config, re.M)]
-
-
 def sources(definition: object) -> dict[str, object]:
     """随机数从哪些参数来：叫那几个名字的，和标注是随机源的。"""
     assert callable(definition)
@@ -81,7 +58,9 @@ def every_definition() -> list[
     for path in MODULES:
         dotted = module_id(path).removesuffix(".py").replace("/", ".")
         module = importlib.import_module(f"snippets.{dotted}")
-        for node in definitions(path):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+                continue
             definition = getattr(module, node.name)
             found.append((f"{module_id(path)}:{node.name}", node, sources(definition)))
     return found
@@ -94,20 +73,23 @@ each_definition = pytest.mark.parametrize(
 
 
 def test_a_name_means_one_thing() -> None:
-    names = Counter(name for module in MODULES for name in public_names(module))
+    names = Counter(
+        node.name for module in MODULES for node in public_definitions(module)
+    )
     assert [name for name, count in names.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("module", MODULES, ids=module_id)
 def test_definitions_stand_in_the_order_of_their_citations(module: Path) -> None:
-    own = ROOT / "docs" / f"{module.stem}.md"
+    pages = [module.stem] if module.stem in STEMS else STEMS
     cited = [
-        name
-        for page in ([own] if own.is_file() else pages_in_order())
-        for path, name in CITED.findall(page.read_text(encoding="utf-8"))
-        if path == module_id(module)
+        match["section"]
+        for page in pages
+        for line in lines_of(DOCS / f"{page}.md")
+        if (match := citations.FORM.match(line)) and match["path"] == module_id(module)
     ]
-    assert public_names(module) == list(dict.fromkeys(cited))
+    defined = [node.name for node in public_definitions(module)]
+    assert defined == list(dict.fromkeys(cited))
 
 
 @each_definition

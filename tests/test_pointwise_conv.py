@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from pipeline.timings import read_timings
+from pipeline.tools.measure import DATA
 from snippets.experiments.pointwise_conv import (
     bottleneck_reads,
     collapse_gap,
@@ -42,7 +43,6 @@ from snippets.pointwise_conv import (
     separable_kernel,
     unexplained_variance,
 )
-from tests.timings import DATA
 
 
 def integers(*shape: int, seed: int = 0) -> Tensor:

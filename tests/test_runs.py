@@ -1,7 +1,6 @@
 """运行：笔记本、读回结果、查错。"""
 
 import importlib.metadata
-import json
 import math
 
 import pytest
@@ -10,7 +9,6 @@ from pipeline.cells import Cell
 from pipeline.runs import (
     Run,
     check_runs,
-    extract_runs,
     make_notebook,
     read_measures,
     read_runs,
@@ -52,8 +50,7 @@ def test_adjacent_streams_are_one() -> None:
     outputs = [stream("stdout", "a"), stream("stdout", "b"), value]
     outputs += [stream("stdout", "c"), stream("stderr", "d")]
     written = [{"id": "cell-0", "count": 2, "outputs": outputs}]
-    content = f'<script type="application/json">{json.dumps(written)}</script>'
-    (run,) = read_runs(extract_runs(content)).values()
+    (run,) = read_runs(written).values()
     assert run.count == 2
     assert [o.get("text") for o in run.outputs] == ["ab", None, "c", "d"]
 
@@ -72,11 +69,6 @@ def test_unknown_kind_of_output_is_a_fault(data: dict[str, str], faults: int) ->
     assert [(fault.line, "不支持" in fault.message) for fault in found] == [
         (3, True)
     ] * faults
-
-
-def test_foreign_template_is_told() -> None:
-    with pytest.raises(ValueError, match="模板"):
-        extract_runs("<p>别的模板</p>")
 
 
 def stdout(text: str) -> dict[str, str]:

@@ -6,10 +6,7 @@ import html
 import json
 import re
 import subprocess
-import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +15,11 @@ from bs4 import BeautifulSoup
 
 from pipeline.maths import find_node
 from pipeline.search import END, SKIPPED
+from tests.queries import Query, read_queries
 
 HERE = Path(__file__).parent
 LIMIT = 150_000
 Groups = list[list[dict[str, Any]]]
-
-
-@dataclass(frozen=True)
-class Query:
-    """一条问句：最迟在第 `rank` 名要见到 `page`。"""
-
-    text: str
-    page: str
-    rank: int
-
-
-def read_queries() -> Iterator[Query]:
-    """逐条给出问句表。"""
-    table = tomllib.loads((HERE / "search_queries.toml").read_text("utf-8"))
-    for key, rank in ("first", 1), ("among-three", 3):
-        for text, page in table[key].items():
-            yield Query(text, page, rank)
 
 
 QUERIES = list(read_queries())

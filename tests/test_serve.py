@@ -8,12 +8,24 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.conftest import ENVIRONMENT, SmallSite, mkdocs_command
+from pipeline.tools.project import ENVIRONMENT, mkdocs_command
+from tests.conftest import SmallSite
 
 PAGE = '# 首页\n\n```python\n--8<-- "a.py:f"\n```\n\n```python\nf(1)\n```\n'
 SNIPPET = (
     "# --8<-- [start:f]\ndef f(x: int) -> int:\n    return x + 1\n# --8<-- [end:f]\n"
 )
+
+CLAIM = """\
+[one]
+statement = "甲"
+measure = "f()"
+expected = {expected}
+relation = "="
+source = "乙"
+mutants = [["a.py", "x", "y"]]
+"""
+MEASURED = '# 首页\n\n甲[[one]]。\n\n```python claims={"one": "1"}\n1\n```\n'
 
 
 @contextmanager
@@ -79,14 +91,14 @@ def test_pages_follow_edits_and_survive_faults(small_site: SmallSite) -> None:
         assert "本页有错" not in mended
 
 
-def test_edited_hooks_take_effect(small_site: SmallSite) -> None:
-    drawing = small_site.own_pipeline() / "drawing.py"
-    small_site.write({"docs/index.md": PAGE, "snippets/a.py": SNIPPET})
-    text = drawing.read_text(encoding="utf-8")
-    assert 'class="highlight"' in text
+def test_claims_and_theme_stay_live(small_site: SmallSite) -> None:
+    theme = small_site.own_pipeline() / "theme" / "partials" / "copyright.html"
+    registry = small_site.folder / "tests" / "claims" / "index.toml"
+    claim = CLAIM.format(expected=1)
+    small_site.write({"docs/index.md": MEASURED, "tests/claims/index.toml": claim})
     with serving(small_site) as url:
-        wait_for(url, "<samp>2</samp>")
-        for name in "first-edit", "second-edit":
-            edited = text.replace('class="highlight"', f'class="highlight {name}"')
-            drawing.write_text(edited, encoding="utf-8")
-            wait_for(url, name)
+        wait_for(url, "预期 = 1，实测 1")
+        registry.write_text(CLAIM.format(expected=2), encoding="utf-8")
+        wait_for(url, "主张 one 不成立：预期 = 2，实测 1")
+        theme.write_text("改过的页尾", encoding="utf-8")
+        wait_for(url, "改过的页尾")

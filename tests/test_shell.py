@@ -11,9 +11,10 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 from pipeline import shell
-from tests.conftest import ROOT, SmallSite
-from tests.test_site import PAGES, html_pages, page_path, parse
-from tests.web import SITE_URL
+from pipeline.tools.addresses import SITE_URL, page_path
+from pipeline.tools.project import PAGES, ROOT
+from tests.built import html_pages, parse
+from tests.conftest import SmallSite
 
 
 def commit(folder: Path, date: str) -> None:

@@ -3,19 +3,17 @@
 import gzip
 import re
 from collections import Counter
-from functools import cache
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import urljoin
 
 import pytest
 from bs4 import BeautifulSoup
 
-from tests.conftest import ROOT
-from tests.test_docs import STEMS, cells_of
+from pipeline.tools.addresses import page_path, resolve
+from pipeline.tools.project import PAGES, ROOT, STEMS
+from tests.built import BASE, address, broken_links, html_pages, parse
+from tests.sources import cells_of
 
-PAGES = ["index", *STEMS, "original", "errata", "evidence", "glossary", "reference"]
-PAGES += [*(f"reference/{name}" for name in [*STEMS, "digits"]), "pipeline"]
-BASE = "http://site.invalid/"
 LOADING = {  # 浏览器不等点击就会去取的
     "audio": "src",
     "embed": "src",
@@ -30,35 +28,6 @@ LOADING = {  # 浏览器不等点击就会去取的
 }
 LOADING_RELATIONS = {"icon", "manifest", "modulepreload", "preconnect", "dns-prefetch"}
 LOADING_RELATIONS |= {"preload", "prefetch", "stylesheet"}
-
-
-@cache
-def parse(path: Path) -> BeautifulSoup:
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-
-
-@cache
-def ids(path: Path) -> set[str]:
-    return {str(element["id"]) for element in parse(path).select("[id]")}
-
-
-def page_path(site: Path, page: str) -> Path:
-    return site / ("index.html" if page == "index" else f"{page}/index.html")
-
-
-def html_pages(site: Path) -> list[Path]:
-    return sorted(site.rglob("*.html"))
-
-
-def address(site: Path, path: Path) -> str:
-    return urljoin(BASE, path.relative_to(site).as_posix())
-
-
-def resolve(site: Path, url: str, *, from_disk: bool = False) -> Path:
-    """一个网址给出的文件。从磁盘打开时，文件夹给不出里面的 `index.html`。"""
-    path = unquote(urlsplit(url).path).lstrip("/")
-    folder = path.endswith("/") or not path
-    return site / (path + "index.html" if folder and not from_disk else path)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -130,27 +99,6 @@ def test_every_formula_is_typeset(site: Path) -> None:
         counts[page] = len(formulas)
         assert all(f.select_one(".katex math") for f in formulas)
     assert all(counts[stem] for stem in STEMS)
-
-
-def broken_links(site: Path, *, from_disk: bool = False) -> list[str]:
-    """站内通不到的链接，各写作「页: 网址」。"""
-    broken = []
-    for path in html_pages(site):
-        if path.name == "404.html":
-            continue  # 它的链接是相对网站根的
-        here = address(site, path)
-        soup = parse(path)
-        urls = {e["href"] for e in soup.select("a[href], link[href]")}
-        urls |= {e["src"] for e in soup.select("[src]")}
-        for url in map(str, urls):
-            target, anchor = urldefrag(urljoin(here, url))
-            if not target.startswith(BASE):
-                continue
-            file = resolve(site, target, from_disk=from_disk)
-            checked = anchor and anchor != "__skip" and file.suffix == ".html"
-            if not file.is_file() or (checked and unquote(anchor) not in ids(file)):
-                broken.append(f"{path.relative_to(site)}: {url}")
-    return sorted(broken)
 
 
 def test_links_and_anchors_lead_somewhere(site: Path) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from pipeline.tools.project import ROOT
 
-LOCKS = [ROOT / folder / "package-lock.json" for folder in ("pipeline", "tests")]
+LOCKS = [
+    ROOT / folder / "package-lock.json" for folder in ("pipeline", "pipeline/tools")
+]
 
 
 def normal(name: str) -> str:

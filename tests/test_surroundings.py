@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from tests.conftest import PAGE, SmallSite, mkdocs_command, run
+from pipeline.tools.project import mkdocs_command, run
+from tests.conftest import PAGE, SmallSite
 
 
 def told(output: str) -> str:

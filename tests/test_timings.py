@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.timings import Row, Timings, TimingsError, read_timings, tabulate
-from tests.conftest import ROOT, SmallSite
-from tests.test_docs import DOCS, PAGES
-from tests.timings import DATA, TIMINGS, Timing, measure, processor, write
+from pipeline.tools.measure import DATA, TIMINGS, Timing, measure, processor, write
+from pipeline.tools.project import ROOT
+from tests.conftest import SmallSite
+from tests.sources import DOCS
 
 ROWS = (
     Row("one", "甲比乙", 3.14159, 3.0, 3.5),
@@ -171,7 +172,7 @@ def test_the_committed_data_are_what_is_registered_and_shown() -> None:
         page.stem: re.findall(
             r"^<!-- timings: (\w+) -->$", page.read_text(encoding="utf-8"), re.M
         )
-        for page in PAGES
+        for page in DOCS.glob("*.md")
     }
     stems = {stem for stem, _ in registered}
     assert {page: found for page, found in shown.items() if found} == {

@@ -1,94 +1,58 @@
-"""不用 MkDocs、Material 和 mkdocs-jupyter 建一页。
+"""不用 MkDocs、Material 和 mkdocs-jupyter 建一页：同一本书，由 nbclient 运行。"""
 
-将来换生成器，要写的就是这样一个接口：谁来运行笔记本，谁来渲染 Markdown。
-"""
-
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from markdown import Markdown
 from nbclient import NotebookClient
-from pymdownx.snippets import SnippetPreprocessor
 
-from pipeline import cells, drawing, execution, faults, maths, runs, typography
-from tests.conftest import ROOT
-
-
-def read(text: str, snippets: Path) -> list[cells.Cell]:
-    """切出一页的代码块。"""
-    settings = {"pymdownx.snippets": {"base_path": [snippets], "check_paths": True}}
-    md = Markdown(extensions=["pymdownx.snippets"], extension_configs=settings)
-    preprocessor = md.preprocessors["snippet"]
-    assert isinstance(preprocessor, SnippetPreprocessor)
-    return cells.read_cells(text, cells.Source([snippets], preprocessor.run))
+from pipeline import execution
+from pipeline.book import Book
+from pipeline.citations import Citations
 
 
-def execute(blocks: list[cells.Cell]) -> dict[str, runs.Run]:
-    """运行各块。"""
-    preamble = (ROOT / "pipeline" / "preamble.py").read_text(encoding="utf-8")
-    text = runs.make_notebook(blocks, preamble, runs.versions())
-    notebook = nbformat.reads(text, as_version=4)
-    manager = execution.SilentKernelManager
-    NotebookClient(notebook, allow_errors=True, kernel_manager_class=manager).execute()
-    return runs.read_runs(
-        [
+class Nbclient:
+    """由 nbclient 运行一个笔记本，各参数见 `execution.Executor`。"""
+
+    versions: Mapping[str, str] = {}
+
+    def __call__(
+        self, page: str, notebook: str, remember: Callable[[int], None], /
+    ) -> list[dict[str, Any]]:
+        """运行。"""
+        del page
+        run = nbformat.reads(notebook, as_version=4)
+        NotebookClient(
+            run,
+            allow_errors=True,
+            on_cell_execute=lambda cell, cell_index: remember(cell_index),  # noqa: ARG005
+            **execution.client_options(),
+        ).execute()
+        return [
             {"id": c.id, "count": c.execution_count, "outputs": c.outputs}
-            for c in notebook.cells
+            for c in run.cells
         ]
-    )
 
 
-def render(text: str, blocks: list[cells.Cell], results: dict[str, runs.Run]) -> str:
-    """渲染一页。"""
-
-    def draw(
-        source: str, language: str, css: str, options: Any, md: Any, **_: Any
-    ) -> str:
-        del source, language, css, md
-        number = int(options["cell"])
-        run = results.get(f"cell-{number}", runs.Run(None, []))
-        return drawing.render_code(
-            blocks[number], f"cell-{number}"
-        ) + drawing.render_outputs(blocks[number], run.outputs, f"f{number}")
-
-    def accept(language: str, inputs: Any, options: Any, *_: Any) -> bool:
-        del language
-        options |= inputs
-        return True
-
-    def fail(source: str, message: str) -> None:
-        raise faults.Fault(faults.find_line(text, source), message)
-
-    fence = {"name": "python", "class": "cell", "validator": accept, "format": draw}
-    md = Markdown(
-        extensions=[
-            "pymdownx.arithmatex",
-            "pymdownx.superfences",
-            maths.MathsExtension(fail),
-            typography.ChineseNewlines(),
-        ],
-        extension_configs={
-            "pymdownx.arithmatex": {"generic": True},
-            "pymdownx.superfences": {"custom_fences": [fence]},
-        },
-    )
-    return md.convert(cells.number_fences(text))
-
-
-def build(page: Path, snippets: Path) -> str:
-    """建一页，给出 HTML。
+def build(root: Path) -> tuple[str, list[str]]:
+    """建项目的首页。
 
     Args:
-        page: 页面。
-        snippets: 片段的文件夹。
+        root: 项目的文件夹。
 
-    Raises:
-        Fault: 页面有错。
+    Returns:
+        HTML，和查出的错误。
     """
-    text = page.read_text(encoding="utf-8")
-    blocks = read(text, snippets)
-    results = execute(blocks)
-    for fault in runs.check_runs(blocks, results):
-        raise fault
-    return render(text, blocks, results)
+    book = Book(root, Citations([root / "snippets"], root), Nbclient())
+    book.read("index.md", (root / "docs" / "index.md").read_text(encoding="utf-8"))
+    book.run()
+    book.check()
+    md = Markdown(
+        extensions=["pymdownx.arithmatex", "pymdownx.superfences", *book.extensions()],
+        extension_configs={"pymdownx.arithmatex": {"generic": True}},
+    )
+    content = md.convert(book.prepare("index.md"))
+    book.check_drawn("index.md", content)
+    return content, book.lines()

@@ -5,6 +5,8 @@ import material.plugins.search.plugin
 import mkdocs.__main__
 import mkdocs_jupyter.plugin
 
-__all__ = ["material", "mkdocs", "mkdocs_jupyter"]
+import pipeline.plugin
+
+__all__ = ["material", "mkdocs", "mkdocs_jupyter", "pipeline"]
 
 jieba.initialize()

@@ -1,6 +1,6 @@
-"""性能测试的对照：同样的页面、主题、搜索和公式，但一段代码也不运行。
+"""量快慢时的对照：同样的页面、主题、搜索和公式，但一段代码也不运行。
 
-它是 MkDocs 的钩子，顶替 pipeline/events.py。
+它是 MkDocs 的钩子，顶替 pipeline/plugin.py。
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from pipeline import cells, maths, typography
+from pipeline import maths, typography
 
 
 def _ignore(text: str, message: str) -> None:
@@ -34,4 +34,4 @@ def on_env(env: Any, config: MkDocsConfig, files: Files) -> Any:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """块头的选项 superfences 不认得，去掉。"""
-    return re.sub(cells.FENCE.pattern, "```python", markdown, flags=re.M)
+    return re.sub(r"^```python .*$", "```python", markdown, flags=re.M)

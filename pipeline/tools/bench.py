@@ -27,13 +27,17 @@ from markdown import Markdown
 from mkdocs.utils.yaml import yaml_load
 from nbclient import NotebookClient
 
-from pipeline.cells import HEADER
 from pipeline.execution import SilentKernelManager
-from tests.conftest import ENVIRONMENT, ROOT, mkdocs_command
-from tests.test_docs import STEMS
+from pipeline.tools.project import ENVIRONMENT, ROOT, STEMS, mkdocs_command
 
 REPEATS = 5
 LONG_REPEATS = 2  # 冷构建和上千页的构建一次要几分钟
+HEADER = """\
+---
+jupyter:
+  kernelspec: {name: python3, display_name: Python 3, language: python}
+---
+"""
 EDITED = "search_space"  # 改它的一个片段，只有它的页面引用
 PAGE = """\
 # 第 {number} 页
@@ -125,7 +129,7 @@ def our_site(folder: Path) -> Path:
 def plain_site(folder: Path) -> Path:
     """同样的页面、主题、搜索和公式，不运行代码。"""
     our_site(folder)
-    hooks = [str(ROOT / "tests" / "plain_site.py")]
+    hooks = [str(Path(__file__).with_name("plain_site.py"))]
     configure(folder, ["search", "mkdocstrings"], hooks=hooks)
     return folder
 

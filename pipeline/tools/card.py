@@ -1,15 +1,14 @@
-"""画分享到社交网站时的卡片 docs/assets/card.png：`python -m tests.card`。
+"""画分享到社交网站时的卡片 docs/assets/card.png：`make card`。
 
 要有中文字体；画的是一个残差块和网站的名字。
 """
 
 from pathlib import Path
 
-import yaml
 from PIL import Image
 
-from tests.conftest import ROOT
-from tests.web import open_browser
+from pipeline.tools.project import CONFIG, ROOT
+from pipeline.tools.web import open_browser
 
 CARD = ROOT / "docs" / "assets" / "card.png"
 PAGE = """\
@@ -30,29 +29,22 @@ PAGE = """\
 <svg viewBox="0 0 240 450">
   <path d="M80 0V90M80 170V210M80 290V332M80 388V450" />
   <path class="shortcut" d="M80 40H220V360H112" />
-  <rect x="0" y="90" width="160" height="80" rx="12" /><text x="80" y="144">W₁, ReLU</text>
-  <rect x="0" y="210" width="160" height="80" rx="12" /><text x="80" y="264">W₂</text>
+  <rect x="0" y="90" width="160" height="80" rx="12" />
+  <text x="80" y="144">W₁, ReLU</text>
+  <rect x="0" y="210" width="160" height="80" rx="12" />
+  <text x="80" y="264">W₂</text>
   <circle cx="80" cy="360" r="28" /><path d="M64 360H96M80 344V376" />
 </svg>
 </html>
 """
 
 
-class _Loader(yaml.SafeLoader):
-    """只要网站的名字，不管配置里的 Python 标签。"""
-
-
-_Loader.add_multi_constructor("", lambda *_: None)
-
-
 def main() -> None:
     """画卡片，减到 64 色。"""
-    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    config = yaml.load(text, _Loader)
-    lines = config["site_description"].replace("：", "\n").replace("，", "\n")
+    lines = CONFIG["site_description"].replace("：", "\n").replace("，", "\n")
     with open_browser(ROOT) as browser:
         page = browser.new_page(viewport={"width": 1200, "height": 630})
-        page.set_content(PAGE.format(name=config["site_name"], lines=lines))
+        page.set_content(PAGE.format(name=CONFIG["site_name"], lines=lines))
         page.screenshot(path=CARD)
     Image.open(CARD).quantize(64).save(CARD, optimize=True)
     print(f"{CARD.relative_to(ROOT)}：{Path(CARD).stat().st_size} 字节")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from markdown import Markdown
 
-from pipeline.cells import Source, read_cells
+from pipeline.cells import read_cells
+from pipeline.citations import Citations
 from pipeline.claims import ClaimMarks, check, format_number, read_claims, tabulate
 
 ENTRY = """\
@@ -44,7 +45,7 @@ def test_each_broken_promise_is_a_fault(tmp_path: Path) -> None:
     two, three = ENTRY.replace("one", "two"), ENTRY.replace("one", "three")
     claims, _ = read_claims(write(tmp_path, stem=ENTRY + two, elsewhere=three))
     page = '```python claims={"one": "x", "other": "x"}\nx = 1\n```\n'
-    blocks = {"stem.md": read_cells(page, Source([], lambda lines: lines))}
+    blocks = {"stem.md": read_cells(page.splitlines(), Citations([], tmp_path))[0]}
 
     def faults(**measures: float) -> list[str]:
         return [fault.at(page) for page, fault in check(claims, measures, blocks)]

@@ -1,4 +1,4 @@
-"""逐一照登记改错代码，看每条主张是否不再成立：`python -m tests.mutants`。
+"""逐一照登记改错代码，看每条主张是否不再成立：`make mutants`。
 
 只在副本上改。参数是要试的主张的 id，没有则全试。
 """
@@ -11,9 +11,10 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from pipeline.claims import Claim, format_number
-from tests.conftest import ROOT
-from tests.test_claims import CLAIMS, measure
+from pipeline.claims import SEED, Claim, format_number, measure, read_claims
+from pipeline.tools.project import ROOT
+
+CLAIMS, _ = read_claims(ROOT / "tests" / "claims")
 
 
 def try_mutant(claim: Claim, mutant: tuple[str, str, str]) -> tuple[bool, str]:
@@ -42,7 +43,7 @@ def try_mutant(claim: Claim, mutant: tuple[str, str, str]) -> tuple[bool, str]:
         for name in [n for n in sys.modules if n.partition(".")[0] == "snippets"]:
             del sys.modules[name]
         try:
-            value = measure(claim)
+            value = measure(claim, SEED)
         except Exception as error:
             return True, type(error).__name__
         finally:
@@ -64,12 +65,10 @@ def main(names: list[str]) -> int:
             missed += not red
             caught |= {claim.id} if red else set()
             verdict = "变红" if red else "没有变红"
-            print(
-                f"{verdict}  {claim.id}  {claim.describe()}，量出 {value}：{old} -> {new}"
-            )
-    print(
-        f"{len(pairs) - missed} / {len(pairs)} 处改动、{len(caught)} / {len(chosen)} 条主张"
-    )
+            found = f"{claim.describe()}，量出 {value}"
+            print(f"{verdict}  {claim.id}  {found}：{old} -> {new}")
+    total = f"{len(pairs) - missed} / {len(pairs)} 处改动"
+    print(f"{total}、{len(caught)} / {len(chosen)} 条主张")
     return missed
 
 

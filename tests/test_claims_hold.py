@@ -1,39 +1,23 @@
 """主张：换一个种子仍成立；登记、页面、代码三者对得上。"""
 
-import importlib
-import math
 import re
 from collections import Counter
 
 import pytest
-import torch
 
 from pipeline.cells import Cell
-from pipeline.claims import MARK, Claim, read_claims
-from tests.conftest import ROOT
-from tests.test_docs import DOCS, SNIPPETS, STEMS, cells_of, public_definitions
+from pipeline.claims import MARK, SEED, Claim, measure, read_claims
+from pipeline.tools.project import ROOT, STEMS
+from tests.sources import DOCS, SNIPPETS, cells_of, public_definitions
 
-SEED = 20_260_912  # 与各页的种子都不同
 CLAIMS, ERRORS = read_claims(ROOT / "tests" / "claims")
-
-
-# --8<-- [start:measure]
-def measure(claim: Claim) -> float:
-    """在测试里量一条主张。"""
-    names = {"math": math, "seed": SEED, "torch": torch}
-    for package in "snippets", "snippets.experiments":
-        names |= vars(importlib.import_module(f"{package}.{claim.stem}"))
-    return float(eval(claim.measure, names))
-
-
-# --8<-- [end:measure]
 
 
 # --8<-- [start:test_claim]
 @pytest.mark.claim
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=list(CLAIMS))
 def test_claim(claim: Claim) -> None:
-    measured = measure(claim)
+    measured = measure(claim, SEED)
     assert claim.holds(measured), f"预期 {claim.describe()}，实测 {measured:.6g}"
 
 

@@ -14,12 +14,17 @@ from pathlib import Path
 import yaml
 from mkdocs.utils.yaml import yaml_load
 
-from tests.bench import build, default_site
-from tests.conftest import ROOT, SmallSite
-from tests.reading import HEADER, Reading, read_site
-from tests.test_docs import STEMS
-from tests.test_site import PAGES
-from tests.web import SITE_URL
+from pipeline.tools.addresses import SITE_URL
+from pipeline.tools.bench import build, default_site
+from pipeline.tools.project import (
+    PAGES,
+    ROOT,
+    STEMS,
+    mkdocs_command,
+    read_tree,
+    run,
+)
+from pipeline.tools.reading import HEADER, Reading, read_site
 
 
 def build_clone(folder: Path) -> dict[str, bytes]:
@@ -34,11 +39,10 @@ def build_clone(folder: Path) -> dict[str, bytes]:
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
     modules = ROOT / "pipeline" / "node_modules"
     (folder / "pipeline" / "node_modules").symlink_to(modules)
-    site = SmallSite(folder)
-    status, output = site.build()
+    status, output = run(folder, *mkdocs_command("build", "--strict"))
     if status:
         raise RuntimeError(f"构建失败：\n{output}")
-    return site.tree()
+    return read_tree(folder / "site")
 
 
 def digest(tree: dict[str, bytes]) -> str:

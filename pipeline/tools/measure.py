@@ -1,4 +1,4 @@
-"""量出页面上的时间之比，写进 docs/assets/timings.json：`python -m tests.timings`。
+"""量出页面上的时间之比，写进 docs/assets/timings.json：`make measure`。
 
 时间是机器的，不是构建的：在这里量一次，连同日期、机器与版本提交在案，构建只读。
 一台机器的秒数说明不了什么，所以只记同一次运行里两段计算的时间之比。
@@ -22,10 +22,10 @@ import torch
 from torch import nn
 
 from pipeline.timings import Row, Timings
+from pipeline.tools.project import ROOT
 from snippets.experiments.temporal_conv import copy_memory, sequence_model
 from snippets.pointwise_conv import conv_stack
 from snippets.temporal_conv import TCN, StreamingTCN
-from tests.conftest import ROOT
 
 DATA = ROOT / "docs" / "assets" / "timings.json"
 ROUNDS = 41

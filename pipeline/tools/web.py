@@ -17,7 +17,6 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, StaticFileHandler
 
-SITE_URL = "http://site.localhost/qa/"
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "chrome"]
 FLAGS = [
     "--disable-background-networking",

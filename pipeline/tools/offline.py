@@ -1,4 +1,7 @@
-"""在没有网络的命名空间里接通回环，再运行一条命令：`python -m tests.offline 命令`。"""
+"""在没有网络的命名空间里接通回环，再运行一条命令。
+
+用法：`python -m pipeline.tools.offline 命令`，见 `.ci/run`。
+"""
 
 import fcntl
 import os

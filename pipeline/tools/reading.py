@@ -17,19 +17,17 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from pipeline.maths import find_node
-from tests.conftest import ROOT
-from tests.test_browser import (
+from pipeline.tools.addresses import SITE_URL, page_path, transferred, url
+from pipeline.tools.project import ROOT
+from pipeline.tools.reader import (
     DESKTOP,
     PHONE,
     VIOLATIONS,
     Reader,
     lay_out,
     moved,
-    transferred,
-    url,
 )
-from tests.test_site import page_path
-from tests.web import FLAGS, SITE_URL, find_browser, host_rules, open_browser, serve
+from pipeline.tools.web import FLAGS, find_browser, host_rules, open_browser, serve
 
 TOOLS = ROOT / ".tools" / "node_modules"
 CATEGORIES = ["performance", "accessibility", "best-practices", "seo"]

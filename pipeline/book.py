@@ -1,0 +1,393 @@
+"""一次构建：读、运行、查、画，四步一步一个方法。它不知道 MkDocs，谁都可以来调用。
+
+1. `read`：一页切成代码块，展开引用，查出写法上的错；
+2. `run`：代码写成笔记本，键没有变就取缓存，变了的几页并排运行；
+3. `check`：运行的结果和登记的主张合不合；
+4. `prepare`：正文交给 Markdown 之前，指令与引用换成内容，代码块换成记号；
+   `extensions` 里的扩展再把记号换成画好的代码与输出，把公式排好版。
+
+错误不抛出，都记在 `Page.faults` 和 `troubles` 里：一次查出全部，停不停由调用者定。
+"""
+
+import html
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.preprocessors import Preprocessor
+
+from pipeline import (
+    cells,
+    citations,
+    claims,
+    contents,
+    directives,
+    drawing,
+    execution,
+    faults,
+    fences,
+    maths,
+    runs,
+    timings,
+    typography,
+)
+from pipeline.cache import Cache
+from pipeline.cells import Cell
+from pipeline.citations import Citations
+from pipeline.execution import Executor
+from pipeline.faults import Fault
+from pipeline.runs import Run
+
+HERE = Path(__file__).parent
+TOKEN = re.compile(r"<!-- cell: (\d+) -->")  # 代码块的记号，从 prepare 到画出来之间用
+
+
+@dataclass
+class Page:
+    """一页。
+
+    Args:
+        name: 相对 `docs/` 的路径。
+        text: 全文，含页首。
+        meta: 页首的各项。
+        cells: 各个代码块。
+        readable: 代码块都读得懂；有一处读不懂，整页都不运行。
+        runs: 各格的运行结果，没有运行则为空。
+        faults: 查出的错误。
+    """
+
+    name: str
+    text: str
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    cells: Sequence[Cell] = ()
+    readable: bool = True
+    runs: Mapping[str, Run] = field(default_factory=dict)
+    faults: set[Fault] = field(default_factory=set)
+    lines: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lines = self.text.splitlines()
+
+    @property
+    def title(self) -> str:
+        """一级标题，没有则为空。"""
+        match = contents.TITLE.search(self.text)
+        return match[1] if match else ""
+
+
+class Book:
+    """一次构建中已知的一切。
+
+    Args:
+        root: 项目的文件夹，里面有 `docs/`、`tests/claims/`，缓存放在 `.cache/`。
+        source: 引用的去处。
+        execute: 运行一个笔记本的办法。
+        link: 由所在的页和要去的页给出网址；没有那一页则给 `None`。
+        questions: 导航里的题。
+        reference: API 参考的各页。
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        source: Citations,
+        execute: Executor,
+        link: Callable[[str, str], str | None] = lambda *_: None,
+        questions: Sequence[contents.Question] = (),
+        reference: Sequence[contents.ReferencePage] = (),
+    ) -> None:
+        self.root = root
+        self.source = source
+        self.execute = execute
+        self.link = link
+        self.questions = questions
+        self.reference = reference
+        self.cache = Cache(root / ".cache")
+        self.claims, errors = claims.read_claims(root / "tests" / "claims")
+        self.troubles = set(errors)  # 不属于哪一页的错误，各是一句话
+        self.pages: dict[str, Page] = {}
+        self.measures: dict[str, float] = {}  # 主张的 id 到量出的值
+        self.page = Page("", "")  # 正在画的一页
+        self.directives = {
+            "claims": self._claims,
+            "questions": self._questions,
+            "timings": self._timings,
+        }
+
+    def read(self, name: str, text: str) -> Page:
+        """读一页：切成代码块，查出写法上的错误。
+
+        Args:
+            name: 相对 `docs/` 的路径。
+            text: 全文。
+        """
+        page = self.pages[name] = Page(name, text)
+        try:
+            page.meta = faults.read_front_matter(text)
+        except Fault as fault:
+            page.faults.add(fault)
+        prose = [*fences.prose(page.lines)]
+        page.faults.update(faults.markup_faults(prose))
+        page.faults.update(directives.find_faults(prose, [*self.directives]))
+        for number, line in prose:
+            page.faults.update(self.source.find_faults(line, number))
+        found, wrong = cells.read_cells(page.lines, self.source)
+        page.faults.update(wrong)
+        page.readable = not wrong
+        page.cells = found if page.readable else ()
+        return page
+
+    def run(self) -> None:
+        """取出各页的输出；变了的几页并排运行，一核一页。"""
+        preamble = (HERE / "preamble.py").read_text(encoding="utf-8")
+        versions = {
+            **runs.versions(),
+            **execution.ENVIRONMENT,
+            **self.execute.versions,
+        }
+        stale = []
+        for page in self.pages.values():
+            if not any(cell.runs for cell in page.cells):
+                continue
+            notebook = runs.make_notebook(page.cells, preamble, versions)
+            if (entry := self.cache.load(page.name, notebook)) is not None:
+                page.runs = runs.read_runs(entry)
+            else:
+                stale.append((page, notebook))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(lambda job: self._run_page(*job), stale))
+
+    def _run_page(self, page: Page, notebook: str) -> None:
+        """运行一页，记进缓存；中断了就记下原因。"""
+        try:
+            found = execution.run(partial(self.execute, page.name, notebook))
+        except execution.Interrupted as error:
+            cell = runs.cell_at(page.cells, error.index)
+            page.faults.add(Fault(cell.line, str(error)))
+        except execution.NoKernel as error:
+            self.troubles.add(str(error))
+        else:
+            page.runs = runs.read_runs(found)
+            self.cache.save(page.name, notebook, found)
+
+    def check(self) -> None:
+        """查运行的结果：出错、警告、不能画的输出，不成立的主张。"""
+        for page in self.pages.values():
+            if not page.runs:
+                continue
+            if page.runs["preamble"].outputs:
+                self.troubles.add("pipeline/preamble.py 运行时有输出或出错，请改正")
+            self.measures |= runs.read_measures(page.runs)
+            page.faults.update(runs.check_runs(page.cells, page.runs))
+        blocks = {p.name: p.cells for p in self.pages.values() if p.readable}
+        for name, fault in claims.check(self.claims, self.measures, blocks):
+            self.pages[name].faults.add(fault)
+
+    def prepare(self, name: str) -> str:
+        """给出一页交给 Markdown 的正文：没有页首，指令与引用换成内容，代码块换成记号。
+
+        Args:
+            name: 页面。
+        """
+        page = self.page = self.pages[name]
+        shown: list[str | None] = [*page.lines]
+        for number, line in fences.prose(page.lines):
+            shown[number - 1] = self._write(line, number)
+        blocks = filter(cells.is_cell, fences.walk(page.lines))
+        for number, fence in enumerate(blocks):
+            if page.readable:
+                rest = fence.end - fence.line
+                token = f"\n<!-- cell: {number} -->\n"
+                shown[fence.line - 1 : fence.end] = [token, *[None] * rest]
+            else:
+                shown[fence.line - 1] = f"{fence.ticks}python"
+        front = faults.FRONT_MATTER.match(page.text)
+        first = page.text.count("\n", 0, front.end()) if front else 0
+        return "\n".join(line for line in shown[first:] if line is not None)
+
+    def _write(self, line: str, number: int) -> str:
+        """换掉一行正文里的引用或指令；写错了的已经记下，预览时页面仍要能看。"""
+        if citations.FORM.match(line):
+            if any(self.source.find_faults(line, number)):
+                return "（引用有误）"
+            return "\n".join(self.source.expand(line)[0])
+        return directives.expand(
+            line,
+            self.directives,
+            lambda message: self.page.faults.add(Fault(number, message)),
+        )
+
+    def extensions(self) -> list[Extension]:
+        """给出画这本书要用的 Markdown 扩展，接在 arithmatex（generic）之后。"""
+        return [
+            _Cells(self),
+            maths.MathsExtension(self.report),
+            claims.ClaimMarks(self._describe, self.report),
+            typography.ChineseNewlines(),
+            typography.FocusableTables(),
+        ]
+
+    def report(self, text: str, message: str) -> None:
+        """记下正在画的一页里 `text` 处的错误。
+
+        Args:
+            text: 出错的原文。
+            message: 说明。
+        """
+        first = text.splitlines()[0]
+        line = faults.find_line(self.page.text, f"${text}$", text, first, first[:12])
+        self.page.faults.add(Fault(line, message))
+
+    def draw(self, number: int) -> str:
+        """画出正在画的一页的一个代码块：代码、定义的出处、输出、错误。
+
+        Args:
+            number: 第几块，从 0 数起。
+
+        Returns:
+            HTML。
+        """
+        cell = self.page.cells[number]
+        code = drawing.render_code(cell, f"cell-{number}")
+        if "hide-input" in cell.tags:
+            summary = "作图代码" if cell.caption else "准备代码"
+            summary = f'<summary data-search-exclude="true">{summary}</summary>'
+            code = f"<details>{summary}{code}</details>"
+        parts = [code, self._sources(cell)]
+        if cell.runs:
+            run = self.page.runs.get(f"cell-{number}", Run(None, []))
+            output = drawing.render_outputs(cell, run.outputs, f"f{number}")
+            parts.append(f'<div class="output">{output}</div>')
+        else:
+            parts.append('<p class="cell-note">这一段不运行。</p>')
+        parts += [
+            f'<p class="cell-fault">{html.escape(fault.at(self.page.name))}</p>'
+            for fault in sorted(self.page.faults)
+            if cell.lines[0] <= fault.line <= cell.lines[-1]
+        ]
+        return f'<div class="cell" id="cell-{number}">{"".join(parts)}</div>'
+
+    def _sources(self, cell: Cell) -> str:
+        """被引用的定义在 API 参考里的链接。"""
+        links = []
+        for path, section in cell.citations:
+            name = f"{path.removesuffix('.py').replace('/', '.')}.{section}"
+            target = f"reference/{Path(path).stem}.md"
+            url = self.link(self.page.name, target)
+            if name.startswith("snippets.") and url is not None:
+                text = name.removeprefix("snippets.")
+                links.append(f'<a href="{url}#{name}"><code>{text}</code></a>')
+        return f'<p class="cell-note">完整说明：{"，".join(links)}</p>' if links else ""
+
+    def check_drawn(self, name: str, content: str) -> None:
+        """确认每一块都画出来了。
+
+        Args:
+            name: 页面。
+            content: 它的 HTML。
+        """
+        page = self.pages[name]
+        shown = re.sub(r"<!--.*?-->", "", content, flags=re.S)
+        for number, cell in enumerate(page.cells):
+            if f'id="cell-{number}"' not in shown:
+                message = "这一块没有画出来；它若在注释或别的块里，请移到外面"
+                page.faults.add(Fault(cell.line, message))
+
+    def lines(self, *names: str) -> list[str]:
+        """给出各处错误，一处一行：先是不属于哪一页的，再按页与行。
+
+        Args:
+            names: 哪几页；没有则是全部。
+        """
+        chosen = names or sorted(self.pages)
+        return sorted(self.troubles) + [
+            fault.at(name)
+            for name in chosen
+            for fault in sorted(self.pages[name].faults)
+        ]
+
+    def _describe(self, name: str) -> str | None:
+        """主张的标记上的提示。"""
+        if (claim := self.claims.get(name)) is None:
+            return None
+        measured = claim.show(self.measures.get(name))
+        return f"预期 {claim.describe()}，实测 {measured}"
+
+    def _claims(self, stem: str) -> str:
+        """一题的证据表；参数是 all，就一题一节，列出全部。"""
+        if stem == "all":
+            sections = [
+                f"## {question.title} {{#{question.label.lower()}}}\n\n{table}\n"
+                for question in self.questions
+                if (table := self._claims_table(question.stem))
+            ]
+            return "\n".join(sections)
+        if table := self._claims_table(stem):
+            return table
+        raise directives.DirectiveError(
+            f"没有 {stem} 的主张；请改名，或在 tests/claims/{stem}.toml 里登记"
+        )
+
+    def _claims_table(self, stem: str) -> str:
+        """一题的证据表；外面的 div 离屏幕远就不排版，Material 的脚本动表格也不重排。"""
+        listed = [claim for claim in self.claims.values() if claim.stem == stem]
+        if not listed:
+            return ""
+        rows = claims.tabulate(listed, self.measures, f"{stem}.md")
+        return "\n".join(['<div class="evidence" markdown>', "", *rows, "", "</div>"])
+
+    def _questions(self, view: str) -> str:
+        """列出各题：首页的表，或 API 参考的目录。"""
+        if view == "home":
+            asked = [(q, self.pages.get(q.page)) for q in self.questions]
+            return contents.home_table(
+                (page.title, question.page, str(page.meta.get("summary", "")))
+                for question, page in asked
+                if page is not None
+            )
+        if view == "reference":
+            return contents.reference_list(self.reference)
+        raise directives.DirectiveError("questions 的参数应是 home 或 reference")
+
+    def _timings(self, stem: str) -> str:
+        """一题的时间之比。"""
+        data = self.root / "docs" / "assets" / "timings.json"
+        try:
+            return timings.tabulate(timings.read_timings(data), stem)
+        except timings.TimingsError as error:
+            raise directives.DirectiveError(str(error)) from error
+
+
+class _Draw(Preprocessor):
+    """把记号换成画好的代码块；在空白整理好之后，别的围栏之前。"""
+
+    def __init__(self, md: Markdown, book: Book) -> None:
+        super().__init__(md)
+        self.book = book
+
+    def run(self, lines: Iterable[str]) -> list[str]:
+        return [
+            self.md.htmlStash.store(self.book.draw(int(match[1])))
+            if (match := TOKEN.fullmatch(line))
+            else line
+            for line in lines
+        ]
+
+
+class _Cells(Extension):
+    """画代码块的扩展。"""
+
+    def __init__(self, book: Book) -> None:
+        super().__init__()
+        self.book = book
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+        """登记预处理器。"""
+        md.preprocessors.register(_Draw(md, self.book), "cells", 28)

@@ -1,0 +1,261 @@
+"""MkDocs 的插件：在哪个时刻做哪一步；步骤本身在 book.py 和别的模块里。
+
+一次构建的各个时刻，按先后：
+
+- `on_config` 备好这本书、Markdown 扩展和 mkdocs-jupyter，导航里添上 API 参考；
+- `on_files` 读每一页，运行变了的，查错；
+- `on_page_markdown`、`on_page_content` 逐页画出来；
+- `on_env` 时各页都已渲染，一个文件都还没写：有错就在这里停下；
+- `on_post_build` 重写搜索的索引，换上新网站。
+
+`mkdocs serve` 时同一个插件一次又一次地构建，有错也不停：错误写在页首。
+"""
+
+import html
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+from mkdocs.config import base, config_options
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import Abort
+from mkdocs.livereload import LiveReloadServer
+from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+from mkdocs.utils import CountHandler, get_relative_url
+
+from pipeline import contents, drawing, faults, maths, search, shell
+from pipeline.book import Book
+from pipeline.citations import Citations
+from pipeline.jupyter.executor import MkdocsJupyter
+from pipeline.staging import Staging
+
+HERE = Path(__file__).parent
+log = logging.getLogger("mkdocs.plugins.book")
+
+
+class Settings(base.Config):
+    """`mkdocs.yml` 里的设置。"""
+
+    # 引用从这些文件夹找起
+    base_path = config_options.ListOfItems(config_options.Dir(exists=True))
+
+
+class BookPlugin(BasePlugin[Settings]):
+    """把 MkDocs 的各个时刻接到这本书的各步上。"""
+
+    def __init__(self) -> None:
+        self.serving = False
+        self.book: Book
+        self.files = Files([])
+        self.added: list[contents.ReferencePage] = []
+        self.staging: Staging | None = None
+        self.warnings = CountHandler()
+        self.dates: dict[str, str] = {}
+        self.policy = ""
+        self.links = _LinkFilter(self)
+
+    def on_startup(
+        self, *, command: Literal["build", "gh-deploy", "serve"], dirty: bool
+    ) -> None:
+        """记下是不是预览：预览时有错也不停。"""
+        del dirty
+        self.serving = command == "serve"
+        logger = logging.getLogger("mkdocs")
+        logger.setLevel(
+            min(logger.level, logging.WARNING)
+        )  # --quiet 瞒下警告，死链就过了
+        logging.getLogger("mkdocs.structure.pages").addFilter(self.links)
+        logging.getLogger("mkdocs.commands.build").addFilter(_is_not_setup_error)
+        if not self.serving:
+            self.warnings.setLevel(logging.WARNING)
+            logger.addHandler(self.warnings)
+
+    def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
+        """备好这本书、Markdown 扩展和 mkdocs-jupyter。"""
+        root = Path(config.config_file_path).parent
+        asked = contents.questions(config.nav)
+        troubles: list[str] = []
+        self.added = []
+        if contents.REFERENCE in f"{config.nav}":
+            self.added = contents.reference_pages(asked, root, troubles.append)
+            config.nav = contents.with_reference(config.nav, self.added)
+        self.book = Book(
+            root,
+            Citations([Path(folder) for folder in self.config.base_path], root),
+            MkdocsJupyter(config, root),
+            self._link,
+            asked,
+            self.added,
+        )
+        self.book.troubles.update(troubles)
+        if not self.serving:
+            self.staging = Staging(Path(config.site_dir))
+            config.site_dir = str(self.staging.folder)
+        self.dates = shell.last_changes(Path(config.docs_dir))
+        if date := shell.commit_time(root):
+            os.environ.setdefault("SOURCE_DATE_EPOCH", date)
+        if not config.repo_url:
+            config.edit_uri = None  # 没有仓库，就没有「编辑这一页」
+        if _offline(config):
+            config.extra["polyfills"] = [shell.SHIM]  # 插件给的网址在外站
+        config.theme.dirs.insert(0, str(HERE / "theme"))
+        config.markdown_extensions += self.book.extensions()  # type: ignore[arg-type]
+        # API 参考里的代码由 mkdocstrings 画，着色与页面上的一样省
+        highlight = config.mdx_configs.setdefault("pymdownx.highlight", {})
+        highlight["extend_pygments_lang"] = drawing.SPARING_LANGUAGES
+        return config
+
+    def on_serve(self, server: LiveReloadServer, **_: Any) -> None:
+        """预览时除了页面，还看着片段、主张和主题；改了流水线自己，要重新启动。"""
+        claims = self.book.root / "tests" / "claims"
+        for folder in [*self.config.base_path, str(claims), str(HERE / "theme")]:
+            if Path(folder).is_dir():
+                server.watch(folder)
+
+    def _link(self, page: str, target: str) -> str | None:
+        """从一页到另一页的网址。"""
+        here, there = (self.files.get_file_from_path(path) for path in (page, target))
+        return get_relative_url(there.url, here.url) if here and there else None
+
+    @event_priority(-100)
+    def on_files(self, files: Files, config: MkDocsConfig) -> Files:
+        """添上生成的文件，读每一页，运行变了的，查错。"""
+        self.files = files
+        if _offline(config):
+            files.append(
+                File.generated(config, shell.SHIM, content=shell.worker_shim())
+            )
+        for page in self.added:
+            files.append(File.generated(config, page.page, content=page.text))
+        for file in files.documentation_pages():
+            try:
+                self.book.read(file.src_uri, file.content_string)
+            except UnicodeDecodeError as error:
+                file.content_string = ""
+                page_ = self.book.read(file.src_uri, "")
+                page_.faults.add(faults.encoding_fault(error))
+        self.book.run()
+        if self.book.cache.trouble:
+            reason = faults.explain_os_error(self.book.cache.trouble)
+            # 不用 log.warning：缓存写不进去，严格构建也照样发布
+            message = f"WARNING -  缓存写不进去，下次构建要重新运行。{reason}"
+            click.echo(message, err=True)
+        self.book.check()
+        return files
+
+    @event_priority(-100)
+    def on_page_markdown(self, markdown: str, page: Page, **_: Any) -> str:
+        """给出一页交给 Markdown 的正文。"""
+        del markdown
+        if date := self.dates.get(page.file.src_uri):
+            page.update_date = page.meta["changed"] = date  # 网站地图和页尾各用一个
+        return self.book.prepare(page.file.src_uri)
+
+    def on_page_content(self, content: str, page: Page, **_: Any) -> str:
+        """确认每一块都画出来了。"""
+        self.book.check_drawn(page.file.src_uri, content)
+        return content
+
+    @event_priority(100)
+    def on_env(self, env: Any, config: MkDocsConfig, files: Files) -> Any:
+        """有错就停下；加上公式的样式与字体，和模板要用的。"""
+        pages = [file.page for file in files.documentation_pages() if file.page]
+        for page in pages:
+            page.validate_anchor_links(files=files, log_level=logging.WARNING)
+        content = "".join(page.content or "" for page in pages)
+        for name, data in maths.assets(content).items():
+            files.append(File.generated(config, f"assets/katex/{name}", content=data))
+        lines = self.book.lines()
+        for line in lines:
+            log.error(line)
+        if lines and not self.serving:
+            raise Abort(f"共 {len(lines)} 处错误，没有发布。")
+        env.trim_blocks = env.lstrip_blocks = True  # 网页里不留模板的空行
+        env.globals |= {"config": config, "offline": _offline(config)}
+        if not self.serving:  # 预览时 MkDocs 要在网页里加自动刷新的脚本
+            self.policy = shell.security_policy(env, offline=_offline(config))
+        env.globals["content_security_policy"] = self.policy
+        return env
+
+    def on_page_context(self, context: Any, page: Page, **_: Any) -> Any:
+        """预览时把本页的错误写在页首，改好就消失。"""
+        if lines := self.book.lines(page.file.src_uri):
+            items = "".join(
+                f"<li><code>{html.escape(line)}</code></li>" for line in lines
+            )
+            page.content = (
+                '<div class="admonition failure"><p class="admonition-title">本页有错'
+                f"</p><ul>{items}</ul></div>{page.content}"
+            )
+        return context
+
+    @event_priority(-50)
+    def _index(self, config: MkDocsConfig) -> None:
+        """Material 的插件写好了搜索的索引，重写一遍。"""
+        path = Path(config.site_dir, "search", "search_index.json")
+        glossary = self.book.pages.get("glossary.md")
+        text = search.rewrite_index(
+            path.read_text(encoding="utf-8"), glossary.text if glossary else ""
+        )
+        if not _offline(config):
+            path.with_name("documents.json").write_text(text, encoding="utf-8")
+            text = search.empty_index(text)  # 正文等到要搜时才取，见 workers/lazy.js
+        path.write_text(text, encoding="utf-8")
+
+    @event_priority(-100)
+    def _publish(self, config: MkDocsConfig) -> None:
+        """写上响应头，换上新网站；严格构建有警告时不换，MkDocs 随后自己停下。"""
+        if self.policy:
+            headers = shell.headers(self.policy)
+            Path(config.site_dir, "_headers").write_text(headers, encoding="utf-8")
+        if self.staging and not (config.strict and self.warnings.get_counts()):
+            config.site_dir = str(self.staging.target)
+            self.staging.publish()
+
+    on_post_build = CombinedEvent(_index, _publish)
+
+    def on_build_error(self, *, error: Exception) -> None:
+        """环境的问题用一句话说清，不打印回溯。"""
+        if isinstance(error, faults.SetupError):
+            raise Abort(f"{error}。没有发布。")
+        if isinstance(error, OSError):
+            raise Abort(f"{faults.explain_os_error(error)}。没有发布。")
+
+    def on_shutdown(self) -> None:
+        """没有建成的网站不留下。"""
+        if self.staging:
+            self.staging.discard()
+
+
+def _offline(config: MkDocsConfig) -> bool:
+    """建的是不是从磁盘打开的网站。"""
+    offline = config.plugins.get("material/offline")
+    return offline is not None and bool(offline.config["enabled"])
+
+
+class _LinkFilter(logging.Filter):
+    """把 MkDocs 的死链警告换成带行号的错误。"""
+
+    def __init__(self, plugin: BookPlugin) -> None:
+        super().__init__()
+        self.plugin = plugin
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        pages = self.plugin.book.pages
+        sources = {name: page.text for name, page in pages.items()}
+        found = faults.link_fault(record.getMessage(), sources)
+        if found is not None:
+            name, fault = found
+            pages[name].faults.add(fault)
+        return found is None
+
+
+def _is_not_setup_error(record: logging.LogRecord) -> bool:
+    """环境的问题由 on_build_error 说，MkDocs 不必先说一遍。"""
+    del record
+    return not isinstance(sys.exception(), OSError | faults.SetupError)

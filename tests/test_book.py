@@ -1,0 +1,175 @@
+"""这本书：不经 MkDocs，读一页、画一页。"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markdown import Markdown
+
+from pipeline.book import Book
+from pipeline.citations import Citations
+from pipeline.contents import Question, ReferencePage
+
+SNIPPET = '# --8<-- [start:f]\ndef f():\n    """甲。"""\n# --8<-- [end:f]\n'
+CLAIM = """\
+[one]
+statement = "甲"
+measure = "f()"
+expected = 1
+relation = "="
+source = "乙"
+mutants = [["a.py", "x", "y"]]
+"""
+
+
+class Printed:
+    """不运行：每一格都印出它的编号。"""
+
+    versions: Mapping[str, str] = {}
+
+    def __init__(self) -> None:
+        self.pages: list[str] = []
+
+    def __call__(
+        self, page: str, notebook: str, remember: Callable[[int], None], /
+    ) -> list[dict[str, Any]]:
+        """给出各格。"""
+        del notebook, remember
+        self.pages.append(page)
+        cells = ["preamble", "cell-0", "cell-1"]
+        return [
+            {
+                "id": name,
+                "count": count,
+                "outputs": [{"output_type": "stream", "name": "stdout", "text": name}]
+                if count > 1
+                else [],
+            }
+            for count, name in enumerate(cells, 1)
+        ]
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    for path, text in {
+        "snippets/a.py": SNIPPET,
+        "snippets/a.svg": "<svg></svg>",
+        "tests/claims/a.toml": CLAIM,
+    }.items():
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def link(page: str, target: str) -> str | None:
+        del page
+        return f"../{target}" if target == "reference/a.md" else None
+
+    source = Citations([tmp_path / "snippets"], tmp_path)
+    asked = [Question("Q1 甲", "a"), Question("Q2 乙", "b")]
+    added = [ReferencePage("Q1 甲", "Q1 的 API", "reference/a.md", "")]
+    return Book(tmp_path, source, Printed(), link, asked, added)
+
+
+def draw(book: Book, text: str, name: str = "a.md") -> str:
+    """读一页，运行，画出来。"""
+    book.read(name, text)
+    book.run()
+    book.check()
+    names = ["tables", "md_in_html", "attr_list", "pymdownx.superfences"]
+    md = Markdown(extensions=[*names, *book.extensions()])
+    html = md.convert(book.prepare(name))
+    book.check_drawn(name, html)
+    return html
+
+
+def test_a_block_is_drawn_with_its_output_and_where_it_comes_from(book: Book) -> None:
+    page = (
+        '---\na: 1\n---\n# 甲\n\n```python claims={"one": "1"}\n--8<-- "a.py:f"\n```\n'
+    )
+    html = draw(book, page)
+    order = [
+        html.index(part)
+        for part in (
+            '<div class="cell" id="cell-0">',
+            "甲。",
+            '<a href="../reference/a.md#snippets.a.f"><code>a.f</code></a>',
+            "<samp>cell-0</samp>",
+        )
+    ]
+    assert order == sorted(order)
+    assert "a: 1" not in html
+
+
+def test_a_link_to_no_page_is_left_out(book: Book) -> None:
+    (book.root / "snippets" / "b.py").write_text(SNIPPET, encoding="utf-8")
+    html = draw(book, '```python\n--8<-- "b.py:f"\n```\n', "b.md")
+    assert "完整说明" not in html
+
+
+def test_examples_are_examples(book: Book) -> None:
+    """围栏里的围栏、引用、指令、图片，都照样显示。"""
+    example = '```python\n--8<-- "no.py:f"\n```\n<!-- no: x -->\n<img src=a>\n'
+    html = draw(book, f"````text\n{example}````\n\n```python\n1\n```\n", "b.md")
+    assert book.lines("b.md") == []
+    assert "--8&lt;--" in html
+    assert "&lt;img" in html
+    assert "<samp>cell-0</samp>" in html
+
+
+def test_prose_may_cite_a_figure(book: Book) -> None:
+    html = draw(book, '甲\n\n<figure>\n--8<-- "a.svg"\n</figure>\n', "b.md")
+    assert "<figure>\n<svg></svg>\n</figure>" in html
+
+
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [
+        ('甲\n\n--8<-- "b.svg"\n', "3: 引用的文件 b.svg 不存在"),
+        ("甲\n--8<-- 'a.svg'\n", "2: 引用应写成"),
+        ("<!-- claim: a -->\n", "1: claim 不是已知的指令"),
+        ("---\nb: 1\n---\n\n<!-- claims: c -->\n", "5: 没有 c 的主张"),
+        ("<!-- questions: all -->\n", "1: questions 的参数应是 home 或 reference"),
+        ("<!-- timings: a -->\n", "1: 读不出 timings.json"),
+        ("<!--\n```python\n1\n```\n-->\n", "3: 这一块没有画出来"),
+    ],
+)
+def test_faults_have_their_line(book: Book, page: str, told: str) -> None:
+    draw(book, page, "b.md")
+    (line,) = [text for text in book.lines() if "b.md" in text]
+    assert line.startswith(f"docs/b.md:{told}")
+
+
+def test_a_page_with_a_fault_in_a_block_is_not_run(book: Book) -> None:
+    html = draw(book, '```python\n--8<-- "a.py:g"\n```\n\n```python\n1\n```\n', "b.md")
+    assert isinstance(book.execute, Printed)
+    assert book.execute.pages == []
+    assert html.count('class="highlight"') == 2
+    assert "没有「g」这一段" in book.lines("b.md")[0]
+
+
+def test_the_home_page_lists_the_questions(book: Book) -> None:
+    draw(book, "---\nsummary: 一句 `话`\n---\n# Q1：甲是什么？ {#a}\n")
+    html = draw(book, "<!-- questions: home -->\n", "index.md")
+    assert '<a href="a.md">Q1：甲是什么？</a>' in html
+    assert "一句 <code>话</code>" in html
+    assert "Q2" not in html
+
+
+def test_lists_are_derived(book: Book) -> None:
+    assert '<a href="reference/a.md">Q1 甲</a>' in draw(
+        book, "<!-- questions: reference -->\n", "r.md"
+    )
+    evidence = draw(book, "# 证据\n\n<!-- claims: all -->\n", "e.md")
+    assert '<h2 id="q1">Q1 甲</h2>' in evidence
+    assert "未测得" in evidence
+    assert "Q2" not in evidence
+    assert '<a id="one">' in draw(book, "<!-- claims: a -->\n", "f.md")
+
+
+def test_outputs_come_from_the_cache(book: Book) -> None:
+    page = "```python\n1\n```\n"
+    draw(book, page, "b.md")
+    draw(book, f"改过的话\n\n{page}", "b.md")
+    assert isinstance(book.execute, Printed)
+    assert book.execute.pages == ["b.md"]
