@@ -3,7 +3,7 @@
 import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 
@@ -18,7 +18,7 @@ def digits_split(
 
     Args:
         validation_size: 验证集的图片数，须在 `[10, 1787]` 内（十类各至少一张）。
-        seed: 划分数据的随机种子。
+        seed: 划分的随机种子，scikit-learn 只收整数。
 
     Returns:
         `(x_train, y_train, x_validation, y_validation)`；
@@ -63,13 +63,13 @@ def train_classifier(
     net: nn.Module,
     x: Tensor,
     y: Tensor,
+    generator: Generator,
     *,
     steps: int,
     lr: float,
     momentum: float = 0.9,
     weight_decay: float = 0.0,
     batch_size: int = 128,
-    seed: int = 0,
 ) -> list[float]:
     """用小批量 SGD 就地训练分类网络，返回每一步更新前的小批量交叉熵。
 
@@ -77,12 +77,12 @@ def train_classifier(
         net: 输入 `(N, D)`、输出 `(N, classes)` 的网络；参数被就地修改。
         x: 训练输入，形状 `(N, D)`。
         y: 类别，形状 `(N,)`，dtype int64。
+        generator: 抽小批量的随机源。
         steps: 更新次数，须 `>= 0`。
         lr: 学习率。
         momentum: 动量系数，0 表示不用动量。
         weight_decay: 权重衰减系数，作用于 `net` 的全部参数。
         batch_size: 小批量的样本数，须 `>= 1`；有放回抽样。
-        seed: 抽小批量的随机种子。
 
     Returns:
         长为 `steps` 的列表，单位是 nat。
@@ -93,7 +93,8 @@ def train_classifier(
     Example:
         >>> x, y, *_ = digits_split()
         >>> _ = torch.manual_seed(0)
-        >>> losses = train_classifier(nn.Linear(64, 10), x, y, steps=100, lr=0.1)
+        >>> net, generator = nn.Linear(64, 10), Generator().manual_seed(0)
+        >>> losses = train_classifier(net, x, y, generator, steps=100, lr=0.1)
         >>> len(losses), losses[-1] < 0.3 < losses[0]
         (100, True)
 
@@ -105,7 +106,6 @@ def train_classifier(
         raise ValueError(
             f"须 steps >= 0 且 batch_size >= 1，收到 {steps} 与 {batch_size}"
         )
-    generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.SGD(
         net.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay
     )

@@ -98,6 +98,66 @@ def chain_product(weights: Tensor, slopes: Tensor) -> Tensor:
 # --8<-- [end:chain_product]
 
 
+# --8<-- [start:saturated_fraction]
+def saturated_fraction(z: Tensor, activation: Callable[[Tensor], Tensor]) -> float:
+    """返回饱和单元的比例：激活函数的导数小于 0.01 的预激活占多少。
+
+    Args:
+        z: 预激活，任意形状，非空。
+        activation: 逐元素、可求导的激活函数。
+
+    Returns:
+        `[0, 1]` 内的比例。
+
+    Raises:
+        ValueError: `z` 是空的。
+
+    Example:
+        >>> saturated_fraction(torch.tensor([0.0, 9.0, -9.0, 1.0]), torch.sigmoid)
+        0.5
+    """
+    if not z.numel():
+        raise ValueError(f"z 须非空，收到形状 {tuple(z.shape)}")
+    slopes = activation_slope(z, activation)
+    return (slopes.abs() < 0.01).double().mean().item()
+
+
+# --8<-- [end:saturated_fraction]
+
+
+# --8<-- [start:gradient_norms]
+def gradient_norms(model: nn.Module) -> Tensor:
+    """反向传播之后，按从输入到输出的次序返回每个权重矩阵的梯度范数。
+
+    Args:
+        model: 已经调用过 `loss.backward()` 的模型；偏置等一维参数不计。
+
+    Returns:
+        形状 `(L,)`，第 l 项是第 l 个权重的梯度的 2-范数。
+
+    Raises:
+        ValueError: 没有权重矩阵，或有权重还没有梯度。
+
+    Example:
+        >>> model = nn.Linear(2, 1)
+        >>> model(torch.tensor([[3.0, 4.0]])).sum().backward()
+        >>> gradient_norms(model).tolist()
+        [5.0]
+    """
+    norms = []
+    for name, parameter in model.named_parameters():
+        if parameter.ndim > 1:
+            if parameter.grad is None:
+                raise ValueError(f"须先反向传播，{name} 还没有梯度")
+            norms.append(parameter.grad.norm())
+    if not norms:
+        raise ValueError(f"须有权重矩阵，收到 {model}")
+    return torch.stack(norms)
+
+
+# --8<-- [end:gradient_norms]
+
+
 # --8<-- [start:Skip]
 class Skip(nn.Module):
     """残差连接：输出等于输入加分支的输出。
@@ -143,7 +203,7 @@ def deep_net(
             `residual`（x + 线性(ReLU(BN(x)))）。
         width: 每层的单元数。
         depth: 层数，也是权重矩阵的个数，须 `>= 1`。
-        generator: 随机数生成器。
+        generator: 随机源。
         scale: 权重的标准差再乘的倍数。
 
     Returns:
@@ -181,66 +241,6 @@ def deep_net(
 
 
 # --8<-- [end:deep_net]
-
-
-# --8<-- [start:gradient_norms]
-def gradient_norms(model: nn.Module) -> Tensor:
-    """反向传播之后，按从输入到输出的次序返回每个权重矩阵的梯度范数。
-
-    Args:
-        model: 已经调用过 `loss.backward()` 的模型；偏置等一维参数不计。
-
-    Returns:
-        形状 `(L,)`，第 l 项是第 l 个权重的梯度的 2-范数。
-
-    Raises:
-        ValueError: 没有权重矩阵，或有权重还没有梯度。
-
-    Example:
-        >>> model = nn.Linear(2, 1)
-        >>> model(torch.tensor([[3.0, 4.0]])).sum().backward()
-        >>> gradient_norms(model).tolist()
-        [5.0]
-    """
-    norms = []
-    for name, parameter in model.named_parameters():
-        if parameter.ndim > 1:
-            if parameter.grad is None:
-                raise ValueError(f"须先反向传播，{name} 还没有梯度")
-            norms.append(parameter.grad.norm())
-    if not norms:
-        raise ValueError(f"须有权重矩阵，收到 {model}")
-    return torch.stack(norms)
-
-
-# --8<-- [end:gradient_norms]
-
-
-# --8<-- [start:saturated_fraction]
-def saturated_fraction(z: Tensor, activation: Callable[[Tensor], Tensor]) -> float:
-    """返回饱和单元的比例：激活函数的导数小于 0.01 的预激活占多少。
-
-    Args:
-        z: 预激活，任意形状，非空。
-        activation: 逐元素、可求导的激活函数。
-
-    Returns:
-        `[0, 1]` 内的比例。
-
-    Raises:
-        ValueError: `z` 是空的。
-
-    Example:
-        >>> saturated_fraction(torch.tensor([0.0, 9.0, -9.0, 1.0]), torch.sigmoid)
-        0.5
-    """
-    if not z.numel():
-        raise ValueError(f"z 须非空，收到形状 {tuple(z.shape)}")
-    slopes = activation_slope(z, activation)
-    return (slopes.abs() < 0.01).double().mean().item()
-
-
-# --8<-- [end:saturated_fraction]
 
 
 # --8<-- [start:clip_by_norm]

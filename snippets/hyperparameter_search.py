@@ -48,7 +48,7 @@ def random_points(
         space: 超参数名到一维分布的映射；分布须有
             `rvs(size, random_state)` 方法，`scipy.stats` 的冻结分布都有。
         n_trials: 点的个数，须 `>= 1`。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         `n_trials` 个点，每个点是超参数名到取值的字典。

@@ -75,104 +75,6 @@ def linear_per_pixel(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> T
 # --8<-- [end:linear_per_pixel]
 
 
-# --8<-- [start:collapse_pointwise]
-def collapse_pointwise(
-    weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor
-) -> tuple[Tensor, Tensor]:
-    """把前后两个、中间没有激活函数的 1×1 卷积合并成一个，输出不变。
-
-    Args:
-        weight1: 先作用的权重，形状 `(C_mid, C_in)`。
-        bias1: 先作用的偏置，形状 `(C_mid,)`。
-        weight2: 后作用的权重，形状 `(C_out, C_mid)`。
-        bias2: 后作用的偏置，形状 `(C_out,)`。
-
-    Returns:
-        合并后的权重 `(C_out, C_in)`（秩不超过 `C_mid`）与偏置 `(C_out,)`。
-
-    Raises:
-        ValueError: 两个权重的 `C_mid` 不同，或偏置的长度与权重不符。
-
-    Example:
-        >>> weight, bias = collapse_pointwise(
-        ...     torch.ones(2, 8), torch.zeros(2), torch.ones(6, 2), torch.ones(6)
-        ... )
-        >>> weight.shape, bias.shape
-        (torch.Size([6, 8]), torch.Size([6]))
-    """
-    if weight2.shape[1] != weight1.shape[0]:
-        received = (weight1.shape[0], weight2.shape[1])
-        raise ValueError(f"前一个的输出通道数须等于后一个的输入通道数，收到 {received}")
-    if (len(bias1), len(bias2)) != (len(weight1), len(weight2)):
-        lengths = tuple(map(len, (weight1, bias1, weight2, bias2)))
-        raise ValueError(f"偏置的长度须等于输出通道数，收到 {lengths}")
-    return weight2 @ weight1, weight2 @ bias1 + bias2
-
-
-# --8<-- [end:collapse_pointwise]
-
-
-# --8<-- [start:unexplained_variance]
-def unexplained_variance(x: Tensor, y: Tensor) -> float:
-    """给出用最好的一个带偏置的 1×1 卷积从 `x` 拟合 `y` 之后剩下的方差比例。
-
-    Args:
-        x: 输入特征图，形状 `(N, C_in, H, W)`。
-        y: 输出特征图，形状 `(N, C_out, H, W)`，不能是常数。
-
-    Returns:
-        `[0, 1]` 内的数；0 表示 `y` 就是 `x` 的仿射函数。
-
-    Raises:
-        ValueError: `x` 与 `y` 除通道外形状不同，或 `y` 是常数。
-
-    Example:
-        >>> x = torch.arange(8.0).reshape(1, 1, 2, 4)
-        >>> round(unexplained_variance(x, 3 * x + 1), 6)
-        0.0
-    """
-    if x[:, :1].shape != y[:, :1].shape:
-        raise ValueError(f"N、H、W 须相同，收到 {tuple(x.shape)} 与 {tuple(y.shape)}")
-    inputs = x.movedim(1, -1).flatten(0, 2).double()
-    targets = y.movedim(1, -1).flatten(0, 2).double()
-    inputs, targets = inputs - inputs.mean(0), targets - targets.mean(0)  # 最好的偏置
-    if not targets.any():
-        raise ValueError("y 是常数，没有方差可解释")
-    fitted = inputs @ torch.linalg.lstsq(inputs, targets, driver="gelsd").solution
-    return float((targets - fitted).square().sum() / targets.square().sum())
-
-
-# --8<-- [end:unexplained_variance]
-
-
-# --8<-- [start:hwio_to_oihw]
-def hwio_to_oihw(weight: Tensor) -> Tensor:
-    """把 TensorFlow 布局的卷积核换成 PyTorch 布局，数值不变。
-
-    Args:
-        weight: TensorFlow 的卷积核，形状 `(kH, kW, C_in, C_out)`。
-
-    Returns:
-        PyTorch 的卷积核，形状 `(C_out, C_in, kH, kW)`，与 `weight` 共享内存。
-
-    Raises:
-        ValueError: `weight` 不是四维。
-
-    Example:
-        >>> hwio_to_oihw(torch.zeros(5, 5, 192, 32)).shape
-        torch.Size([32, 192, 5, 5])
-
-    Source:
-        `tf.nn.conv2d` 与 `torch.nn.Conv2d` 的文档。
-    """
-    if weight.ndim != 4:
-        raise ValueError(f"weight 须为四维，收到形状 {tuple(weight.shape)}")
-    return weight.permute(3, 2, 0, 1)
-
-
-# --8<-- [end:hwio_to_oihw]
-
-
 # --8<-- [start:conv2d_hwio]
 def conv2d_hwio(x: Tensor, weight: Tensor) -> Tensor:
     """按 TensorFlow 文档的下标公式计算卷积，步幅 1，不补零。
@@ -204,6 +106,34 @@ def conv2d_hwio(x: Tensor, weight: Tensor) -> Tensor:
 
 
 # --8<-- [end:conv2d_hwio]
+
+
+# --8<-- [start:hwio_to_oihw]
+def hwio_to_oihw(weight: Tensor) -> Tensor:
+    """把 TensorFlow 布局的卷积核换成 PyTorch 布局，数值不变。
+
+    Args:
+        weight: TensorFlow 的卷积核，形状 `(kH, kW, C_in, C_out)`。
+
+    Returns:
+        PyTorch 的卷积核，形状 `(C_out, C_in, kH, kW)`，与 `weight` 共享内存。
+
+    Raises:
+        ValueError: `weight` 不是四维。
+
+    Example:
+        >>> hwio_to_oihw(torch.zeros(5, 5, 192, 32)).shape
+        torch.Size([32, 192, 5, 5])
+
+    Source:
+        `tf.nn.conv2d` 与 `torch.nn.Conv2d` 的文档。
+    """
+    if weight.ndim != 4:
+        raise ValueError(f"weight 须为四维，收到形状 {tuple(weight.shape)}")
+    return weight.permute(3, 2, 0, 1)
+
+
+# --8<-- [end:hwio_to_oihw]
 
 
 # --8<-- [start:conv_parameters]
@@ -282,43 +212,6 @@ def conv_multiply_adds(
 # --8<-- [end:conv_multiply_adds]
 
 
-# --8<-- [start:conv_stack]
-def conv_stack(
-    channels: Sequence[int], sizes: Sequence[int], groups: Sequence[int] | None = None
-) -> nn.Sequential:
-    """把几个保持尺寸、不带偏置的卷积连成一串，中间接 ReLU。
-
-    Args:
-        channels: 从输入到输出的各个通道数，比 `sizes` 多一个。
-        sizes: 各层方形核的边长，须为正奇数。
-        groups: 各层的分组数；`None` 表示都不分组。
-
-    Returns:
-        模块；`(N, channels[0], H, W)` 映到 `(N, channels[-1], H, W)`。
-
-    Raises:
-        ValueError: 个数对不上，或边长不是正奇数。
-
-    Example:
-        >>> conv_stack((192, 16, 32), (1, 5))(torch.zeros(1, 192, 9, 9)).shape
-        torch.Size([1, 32, 9, 9])
-    """
-    groups = [1] * len(sizes) if groups is None else groups
-    if not len(channels) - 1 == len(sizes) == len(groups):
-        received = (len(channels), len(sizes), len(groups))
-        raise ValueError(f"channels 须比 sizes、groups 多一个，收到个数 {received}")
-    if any(size < 1 or size % 2 == 0 for size in sizes):
-        raise ValueError(f"sizes 须为正奇数，收到 {tuple(sizes)}")
-    layers: list[nn.Module] = []
-    for c_in, c_out, k, g in zip(channels, channels[1:], sizes, groups, strict=False):
-        conv = nn.Conv2d(c_in, c_out, k, padding=k // 2, groups=g, bias=False)
-        layers += [conv, nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
-
-
-# --8<-- [end:conv_stack]
-
-
 # --8<-- [start:Bottleneck]
 class Bottleneck(nn.Module):
     """瓶颈残差块：1×1 降维，3×3 卷积，1×1 升维，再与捷径相加。
@@ -368,6 +261,119 @@ class Bottleneck(nn.Module):
 
 
 # --8<-- [end:Bottleneck]
+
+
+# --8<-- [start:conv_stack]
+def conv_stack(
+    channels: Sequence[int],
+    kernel_sizes: Sequence[int],
+    groups: Sequence[int] | None = None,
+) -> nn.Sequential:
+    """把几个保持尺寸、不带偏置的卷积连成一串，中间接 ReLU。
+
+    Args:
+        channels: 从输入到输出的各个通道数，比 `kernel_sizes` 多一个。
+        kernel_sizes: 各层方形核的边长，须为正奇数。
+        groups: 各层的分组数；`None` 表示都不分组。
+
+    Returns:
+        模块；`(N, channels[0], H, W)` 映到 `(N, channels[-1], H, W)`。
+
+    Raises:
+        ValueError: 个数对不上，或边长不是正奇数。
+
+    Example:
+        >>> conv_stack((192, 16, 32), (1, 5))(torch.zeros(1, 192, 9, 9)).shape
+        torch.Size([1, 32, 9, 9])
+    """
+    groups = [1] * len(kernel_sizes) if groups is None else groups
+    if not len(channels) - 1 == len(kernel_sizes) == len(groups):
+        received = (len(channels), len(kernel_sizes), len(groups))
+        raise ValueError(
+            f"channels 须比 kernel_sizes、groups 多一个，收到个数 {received}"
+        )
+    if any(size < 1 or size % 2 == 0 for size in kernel_sizes):
+        raise ValueError(f"kernel_sizes 须为正奇数，收到 {tuple(kernel_sizes)}")
+    layers: list[nn.Module] = []
+    for c_in, c_out, k, g in zip(
+        channels, channels[1:], kernel_sizes, groups, strict=False
+    ):
+        conv = nn.Conv2d(c_in, c_out, k, padding=k // 2, groups=g, bias=False)
+        layers += [conv, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+# --8<-- [end:conv_stack]
+
+
+# --8<-- [start:collapse_pointwise]
+def collapse_pointwise(
+    weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor
+) -> tuple[Tensor, Tensor]:
+    """把前后两个、中间没有激活函数的 1×1 卷积合并成一个，输出不变。
+
+    Args:
+        weight1: 先作用的权重，形状 `(C_mid, C_in)`。
+        bias1: 先作用的偏置，形状 `(C_mid,)`。
+        weight2: 后作用的权重，形状 `(C_out, C_mid)`。
+        bias2: 后作用的偏置，形状 `(C_out,)`。
+
+    Returns:
+        合并后的权重 `(C_out, C_in)`（秩不超过 `C_mid`）与偏置 `(C_out,)`。
+
+    Raises:
+        ValueError: 两个权重的 `C_mid` 不同，或偏置的长度与权重不符。
+
+    Example:
+        >>> weight, bias = collapse_pointwise(
+        ...     torch.ones(2, 8), torch.zeros(2), torch.ones(6, 2), torch.ones(6)
+        ... )
+        >>> weight.shape, bias.shape
+        (torch.Size([6, 8]), torch.Size([6]))
+    """
+    if weight2.shape[1] != weight1.shape[0]:
+        received = (weight1.shape[0], weight2.shape[1])
+        raise ValueError(f"前一个的输出通道数须等于后一个的输入通道数，收到 {received}")
+    if (len(bias1), len(bias2)) != (len(weight1), len(weight2)):
+        lengths = tuple(map(len, (weight1, bias1, weight2, bias2)))
+        raise ValueError(f"偏置的长度须等于输出通道数，收到 {lengths}")
+    return weight2 @ weight1, weight2 @ bias1 + bias2
+
+
+# --8<-- [end:collapse_pointwise]
+
+
+# --8<-- [start:unexplained_variance]
+def unexplained_variance(x: Tensor, y: Tensor) -> float:
+    """给出用最好的一个带偏置的 1×1 卷积从 `x` 拟合 `y` 之后剩下的方差比例。
+
+    Args:
+        x: 输入特征图，形状 `(N, C_in, H, W)`。
+        y: 输出特征图，形状 `(N, C_out, H, W)`，不能是常数。
+
+    Returns:
+        `[0, 1]` 内的数；0 表示 `y` 就是 `x` 的仿射函数。
+
+    Raises:
+        ValueError: `x` 与 `y` 除通道外形状不同，或 `y` 是常数。
+
+    Example:
+        >>> x = torch.arange(8.0).reshape(1, 1, 2, 4)
+        >>> round(unexplained_variance(x, 3 * x + 1), 6)
+        0.0
+    """
+    if x[:, :1].shape != y[:, :1].shape:
+        raise ValueError(f"N、H、W 须相同，收到 {tuple(x.shape)} 与 {tuple(y.shape)}")
+    inputs = x.movedim(1, -1).flatten(0, 2).double()
+    targets = y.movedim(1, -1).flatten(0, 2).double()
+    inputs, targets = inputs - inputs.mean(0), targets - targets.mean(0)  # 最好的偏置
+    if not targets.any():
+        raise ValueError("y 是常数，没有方差可解释")
+    fitted = inputs @ torch.linalg.lstsq(inputs, targets, driver="gelsd").solution
+    return float((targets - fitted).square().sum() / targets.square().sum())
+
+
+# --8<-- [end:unexplained_variance]
 
 
 # --8<-- [start:depthwise_separable_conv]

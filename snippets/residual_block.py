@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 
@@ -91,6 +91,41 @@ class ResidualBlock(PlainBlock):
 # --8<-- [end:ResidualBlock]
 
 
+# --8<-- [start:scale_branch_]
+def scale_branch_(block: nn.Module, factor: float) -> nn.Module:
+    """就地把分支末层的 weight 与 bias 乘以同一个数，返回这个块；0 即关掉分支。
+
+    末层指分支里最后一个有参数的层：没有 BN 时是 `W^{[l+2]}, b^{[l+2]}`；
+    BN 在权重之后时是它的 γ 与 β。
+
+    Args:
+        block: 有分支 `branch` 的块，参数被就地修改。
+        factor: 乘上去的数，无单位，须有限。
+
+    Raises:
+        ValueError: `factor` 不是有限的数。
+
+    Example:
+        >>> block = scale_branch_(PreActivationBlock(2), 0.0)
+        >>> block(torch.tensor([[3.0, -4.0]])).tolist()
+        [[3.0, -4.0]]
+
+    Source:
+        Goyal et al. (2017), arXiv:1706.02677, §5.1（γ = 0）。
+    """
+    if not math.isfinite(factor):
+        raise ValueError(f"factor 须有限，收到 {factor}")
+    layers = block.get_submodule("branch").children()
+    *_, last = (layer for layer in layers if list(layer.parameters()))
+    with torch.no_grad():
+        for parameter in last.parameters():
+            parameter.mul_(factor)
+    return block
+
+
+# --8<-- [end:scale_branch_]
+
+
 # --8<-- [start:ProjectionBlock]
 class ProjectionBlock(PlainBlock):
     """投影捷径的残差块：`a^{[l+2]} = g(z^{[l+2]} + W_s a^{[l]})`，形状可以改变。
@@ -123,6 +158,69 @@ class ProjectionBlock(PlainBlock):
 
 
 # --8<-- [end:ProjectionBlock]
+
+
+# --8<-- [start:deep_classifier]
+def deep_classifier(
+    block_type: Callable[..., PlainBlock],
+    depth: int,
+    generator: Generator,
+    *,
+    features: int = 64,
+    in_features: int = 64,
+    classes: int = 10,
+    batch_norm: bool = False,
+) -> nn.Sequential:
+    """用同一种块搭一个有 depth 层权重的分类网络，权重 He 初始化，偏置为 0。
+
+    Args:
+        block_type: `PlainBlock` 或 `ResidualBlock`；每块两层权重。
+        depth: 权重层数，含首尾两层，须是 `>= 2` 的偶数。
+        generator: 抽权重的随机源。
+        features: 隐藏层宽度，须 `>= 1`。
+        in_features: 输入特征数，须 `>= 1`。
+        classes: 类别数，须 `>= 1`。
+        batch_norm: 是否在块内外的隐藏层都加 BN。
+
+    Returns:
+        输入 `(N, in_features)`、输出 `(N, classes)` 的 `nn.Sequential`，
+        最后一项是输出层。
+
+    Raises:
+        ValueError: `depth` 不是 `>= 2` 的偶数，或宽度小于 1。
+
+    Example:
+        >>> net = deep_classifier(ResidualBlock, 20, Generator().manual_seed(0))
+        >>> sum(isinstance(layer, nn.Linear) for layer in net.modules())
+        20
+
+    Source:
+        He et al. (2016), arXiv:1512.03385, §4.2 的 6n + 2 层；
+        He et al. (2015), arXiv:1502.01852 的初始化。
+    """
+    if depth < 2 or depth % 2:
+        raise ValueError(f"depth 须是 >= 2 的偶数，收到 {depth}")
+    if min(features, in_features, classes) < 1:
+        raise ValueError(f"宽度须 >= 1，收到 {features}、{in_features}、{classes}")
+    norm = nn.BatchNorm1d if batch_norm else nn.Identity
+    net = nn.Sequential(
+        *(nn.Linear(in_features, features), norm(features), nn.ReLU()),
+        *(
+            block_type(features, features, batch_norm=batch_norm)
+            for _ in range(depth // 2 - 1)
+        ),
+        nn.Linear(features, classes),
+    )
+    for layer in net.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(
+                layer.weight, nonlinearity="relu", generator=generator
+            )
+            nn.init.zeros_(layer.bias)
+    return net
+
+
+# --8<-- [end:deep_classifier]
 
 
 # --8<-- [start:PreActivationBlock]
@@ -162,102 +260,3 @@ class PreActivationBlock(nn.Module):
 
 
 # --8<-- [end:PreActivationBlock]
-
-
-# --8<-- [start:scale_branch_]
-def scale_branch_(block: nn.Module, factor: float) -> nn.Module:
-    """就地把分支末层的 weight 与 bias 乘以同一个数，返回这个块；0 即关掉分支。
-
-    末层指分支里最后一个有参数的层：没有 BN 时是 `W^{[l+2]}, b^{[l+2]}`；
-    BN 在权重之后时是它的 γ 与 β。
-
-    Args:
-        block: 有分支 `branch` 的块，参数被就地修改。
-        factor: 乘上去的数，无单位，须有限。
-
-    Raises:
-        ValueError: `factor` 不是有限的数。
-
-    Example:
-        >>> block = scale_branch_(PreActivationBlock(2), 0.0)
-        >>> block(torch.tensor([[3.0, -4.0]])).tolist()
-        [[3.0, -4.0]]
-
-    Source:
-        Goyal et al. (2017), arXiv:1706.02677, §5.1（γ = 0）。
-    """
-    if not math.isfinite(factor):
-        raise ValueError(f"factor 须有限，收到 {factor}")
-    layers = block.get_submodule("branch").children()
-    *_, last = (layer for layer in layers if list(layer.parameters()))
-    with torch.no_grad():
-        for parameter in last.parameters():
-            parameter.mul_(factor)
-    return block
-
-
-# --8<-- [end:scale_branch_]
-
-
-# --8<-- [start:deep_net]
-def deep_net(
-    block: Callable[..., PlainBlock],
-    depth: int,
-    *,
-    features: int = 64,
-    in_features: int = 64,
-    classes: int = 10,
-    batch_norm: bool = False,
-    seed: int = 0,
-) -> nn.Sequential:
-    """用同一种块搭一个有 depth 层权重的分类网络，权重 He 初始化，偏置为 0。
-
-    Args:
-        block: `PlainBlock` 或 `ResidualBlock`；每块两层权重。
-        depth: 权重层数，含首尾两层，须是 `>= 2` 的偶数。
-        features: 隐藏层宽度，须 `>= 1`。
-        in_features: 输入特征数，须 `>= 1`。
-        classes: 类别数，须 `>= 1`。
-        batch_norm: 是否在块内外的隐藏层都加 BN。
-        seed: 抽权重的随机种子。
-
-    Returns:
-        输入 `(N, in_features)`、输出 `(N, classes)` 的 `nn.Sequential`，
-        最后一项是输出层。
-
-    Raises:
-        ValueError: `depth` 不是 `>= 2` 的偶数，或宽度小于 1。
-
-    Example:
-        >>> net = deep_net(ResidualBlock, 20)
-        >>> sum(isinstance(layer, nn.Linear) for layer in net.modules())
-        20
-
-    Source:
-        He et al. (2016), arXiv:1512.03385, §4.2 的 6n + 2 层；
-        He et al. (2015), arXiv:1502.01852 的初始化。
-    """
-    if depth < 2 or depth % 2:
-        raise ValueError(f"depth 须是 >= 2 的偶数，收到 {depth}")
-    if min(features, in_features, classes) < 1:
-        raise ValueError(f"宽度须 >= 1，收到 {features}、{in_features}、{classes}")
-    norm = nn.BatchNorm1d if batch_norm else nn.Identity
-    net = nn.Sequential(
-        *(nn.Linear(in_features, features), norm(features), nn.ReLU()),
-        *(
-            block(features, features, batch_norm=batch_norm)
-            for _ in range(depth // 2 - 1)
-        ),
-        nn.Linear(features, classes),
-    )
-    generator = torch.Generator().manual_seed(seed)
-    for layer in net.modules():
-        if isinstance(layer, nn.Linear):
-            nn.init.kaiming_normal_(
-                layer.weight, nonlinearity="relu", generator=generator
-            )
-            nn.init.zeros_(layer.bias)
-    return net
-
-
-# --8<-- [end:deep_net]

@@ -14,7 +14,7 @@ def sample_uniform(
         low: 下界。
         high: 上界，须大于 `low`。
         size: 个数。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         形状 `(size,)`；乘加的舍入偶尔会凑成 `high` 本身。
@@ -35,36 +35,6 @@ def sample_uniform(
 # --8<-- [end:sample_uniform]
 
 
-# --8<-- [start:sample_integer]
-def sample_integer(
-    low: int, high: int, size: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """在 [low, high) 的整数里等概率地抽。
-
-    Args:
-        low: 最小的整数。
-        high: 上界，取不到，须大于 `low`。
-        size: 个数。
-        rng: 随机数发生器。
-
-    Returns:
-        形状 `(size,)`，dtype 为 int64。
-
-    Raises:
-        ValueError: 不满足 `low < high`。
-
-    Example:
-        >>> np.unique(sample_integer(2, 5, 100, np.random.default_rng(0))).tolist()
-        [2, 3, 4]
-    """
-    if not low < high:
-        raise ValueError(f"须 low < high，收到 {low} 与 {high}")
-    return rng.integers(low, high, size)
-
-
-# --8<-- [end:sample_integer]
-
-
 # --8<-- [start:sample_log_uniform]
 def sample_log_uniform(
     low: float, high: float, size: int, rng: np.random.Generator
@@ -75,7 +45,7 @@ def sample_log_uniform(
         low: 下界，须 `> 0`。
         high: 上界，须大于 `low`。
         size: 个数。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         形状 `(size,)`；密度为 `1 / (x * ln(high / low))`。
@@ -97,6 +67,36 @@ def sample_log_uniform(
 # --8<-- [end:sample_log_uniform]
 
 
+# --8<-- [start:sample_integer]
+def sample_integer(
+    low: int, high: int, size: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """在 [low, high) 的整数里等概率地抽。
+
+    Args:
+        low: 最小的整数。
+        high: 上界，取不到，须大于 `low`。
+        size: 个数。
+        rng: 随机源。
+
+    Returns:
+        形状 `(size,)`，dtype 为 int64。
+
+    Raises:
+        ValueError: 不满足 `low < high`。
+
+    Example:
+        >>> np.unique(sample_integer(2, 5, 100, np.random.default_rng(0))).tolist()
+        [2, 3, 4]
+    """
+    if not low < high:
+        raise ValueError(f"须 low < high，收到 {low} 与 {high}")
+    return rng.integers(low, high, size)
+
+
+# --8<-- [end:sample_integer]
+
+
 # --8<-- [start:sample_log_integer]
 def sample_log_integer(
     low: int, high: int, size: int, rng: np.random.Generator
@@ -107,7 +107,7 @@ def sample_log_integer(
         low: 最小的整数，须 `>= 1`。
         high: 上界，取不到，须大于 `low`。
         size: 个数。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         形状 `(size,)`，dtype 为 int64；抽到 `k` 的概率为
@@ -140,7 +140,7 @@ def sample_beta(
         low: β 的下界，须 `>= 0`。
         high: β 的上界，须大于 `low` 且 `< 1`。
         size: 个数。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         形状 `(size,)`。

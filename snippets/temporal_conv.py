@@ -52,40 +52,6 @@ def causal_conv1d(
 # --8<-- [end:causal_conv1d]
 
 
-# --8<-- [start:receptive_field]
-def receptive_field(kernel_size: int, num_blocks: int, convs_per_block: int = 2) -> int:
-    """返回 TCN 的感受野：最后一步输出依赖最近多少个时间步的输入。
-
-    第 i 块（从 0 数）的膨胀率为 `2**i`，每个卷积使感受野增加 `(K - 1) * 2**i`。
-
-    Args:
-        kernel_size: 卷积核的抽头数 K，须 `>= 1`。
-        num_blocks: 块数 n，须 `>= 0`。
-        convs_per_block: 每块的卷积个数，须 `>= 1`；TCN 的残差块有两个。
-
-    Returns:
-        时间步数 `1 + convs_per_block * (K - 1) * (2**n - 1)`，含当前时刻。
-
-    Raises:
-        ValueError: 某个参数小于它的下限。
-
-    Example:
-        >>> [receptive_field(k, n) for k, n in [(2, 4), (3, 5), (7, 4)]]
-        [31, 125, 181]
-
-    Source:
-        Bai, Kolter & Koltun (2018), arXiv:1803.01271, §3.3–3.4.
-    """
-    if kernel_size < 1 or num_blocks < 0 or convs_per_block < 1:
-        rule = "须有 kernel_size >= 1、num_blocks >= 0、convs_per_block >= 1"
-        raise ValueError(f"{rule}，收到 {kernel_size, num_blocks, convs_per_block}")
-    history: int = convs_per_block * (kernel_size - 1) * (2**num_blocks - 1)
-    return 1 + history
-
-
-# --8<-- [end:receptive_field]
-
-
 # --8<-- [start:CausalConv1d]
 class CausalConv1d(nn.Conv1d):
     """因果空洞卷积层：`nn.Conv1d` 的参数，只在左边补零，长度不变。
@@ -124,6 +90,40 @@ class CausalConv1d(nn.Conv1d):
 
 
 # --8<-- [end:CausalConv1d]
+
+
+# --8<-- [start:receptive_field]
+def receptive_field(kernel_size: int, num_blocks: int, convs_per_block: int = 2) -> int:
+    """返回 TCN 的感受野：最后一步输出依赖最近多少个时间步的输入。
+
+    第 i 块（从 0 数）的膨胀率为 `2**i`，每个卷积使感受野增加 `(K - 1) * 2**i`。
+
+    Args:
+        kernel_size: 卷积核的抽头数 K，须 `>= 1`。
+        num_blocks: 块数 n，须 `>= 0`。
+        convs_per_block: 每块的卷积个数，须 `>= 1`；TCN 的残差块有两个。
+
+    Returns:
+        时间步数 `1 + convs_per_block * (K - 1) * (2**n - 1)`，含当前时刻。
+
+    Raises:
+        ValueError: 某个参数小于它的下限。
+
+    Example:
+        >>> [receptive_field(k, n) for k, n in [(2, 4), (3, 5), (7, 4)]]
+        [31, 125, 181]
+
+    Source:
+        Bai, Kolter & Koltun (2018), arXiv:1803.01271, §3.3–3.4.
+    """
+    if kernel_size < 1 or num_blocks < 0 or convs_per_block < 1:
+        rule = "须有 kernel_size >= 1、num_blocks >= 0、convs_per_block >= 1"
+        raise ValueError(f"{rule}，收到 {kernel_size, num_blocks, convs_per_block}")
+    history: int = convs_per_block * (kernel_size - 1) * (2**num_blocks - 1)
+    return 1 + history
+
+
+# --8<-- [end:receptive_field]
 
 
 # --8<-- [start:TemporalBlock]

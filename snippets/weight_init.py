@@ -8,35 +8,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 
-# --8<-- [start:fan_in_and_out]
-def fan_in_and_out(shape: Sequence[int]) -> tuple[int, int]:
-    """返回权重的 fan_in 与 fan_out：每个输出连着几个输入，每个输入连着几个输出。
-
-    Args:
-        shape: 权重的形状，全连接层 `(D_out, D_in)`，卷积层 `(C_out, C_in, K, …)`。
-
-    Returns:
-        `(fan_in, fan_out)`，单位为连接数。
-
-    Raises:
-        ValueError: `shape` 少于两维，例如偏置的形状。
-
-    Example:
-        >>> fan_in_and_out((10, 784)), fan_in_and_out((64, 3, 7, 7))
-        ((784, 10), (147, 3136))
-
-    Source:
-        He et al. (2015), arXiv:1502.01852, §2.2.
-    """
-    if len(shape) < 2:
-        raise ValueError(f"权重须至少有两维才有 fan_in，收到形状 {tuple(shape)}")
-    receptive_field = math.prod(shape[2:])  # 全连接层没有空间维，空积为 1
-    return shape[1] * receptive_field, shape[0] * receptive_field
-
-
-# --8<-- [end:fan_in_and_out]
-
-
 # --8<-- [start:constant_init]
 def constant_init(shape: Sequence[int], value: float) -> Tensor:
     """返回每个元素都等于 value 的权重，value 为 0 即全零初始化。
@@ -68,7 +39,7 @@ def normal_init(shape: Sequence[int], std: float, generator: Generator) -> Tenso
     Args:
         shape: 权重的形状。
         std: 标准差，须 `>= 0`，与层的宽度无关。
-        generator: 随机数来源。
+        generator: 随机源。
 
     Returns:
         形状为 `shape` 的张量。
@@ -90,84 +61,6 @@ def normal_init(shape: Sequence[int], std: float, generator: Generator) -> Tenso
 
 
 # --8<-- [end:normal_init]
-
-
-# --8<-- [start:lecun_init]
-def lecun_init(shape: Sequence[int], generator: Generator) -> Tensor:
-    """返回方差为 1 / fan_in 的正态权重，使线性层的前向方差不变。
-
-    Args:
-        shape: 权重的形状，至少两维。
-        generator: 随机数来源。
-
-    Returns:
-        形状为 `shape` 的张量。
-
-    Example:
-        >>> w = lecun_init((400, 100), torch.Generator().manual_seed(0))
-        >>> round(w.std().item(), 2)
-        0.1
-
-    Source:
-        LeCun, Bottou, Orr & Müller (1998), doi:10.1007/3-540-49430-8_2.
-    """
-    fan_in, _ = fan_in_and_out(shape)
-    return normal_init(shape, math.sqrt(1 / fan_in), generator)
-
-
-# --8<-- [end:lecun_init]
-
-
-# --8<-- [start:xavier_init]
-def xavier_init(shape: Sequence[int], generator: Generator) -> Tensor:
-    """返回方差为 2 / (fan_in + fan_out) 的正态权重，在前向与反向之间取折中。
-
-    Args:
-        shape: 权重的形状，至少两维。
-        generator: 随机数来源。
-
-    Returns:
-        形状为 `shape` 的张量。
-
-    Example:
-        >>> w = xavier_init((150, 50), torch.Generator().manual_seed(0))
-        >>> round(w.std().item(), 2)
-        0.1
-
-    Source:
-        Glorot & Bengio (2010), PMLR 9:249–256.
-    """
-    fan_in, fan_out = fan_in_and_out(shape)
-    return normal_init(shape, math.sqrt(2 / (fan_in + fan_out)), generator)
-
-
-# --8<-- [end:xavier_init]
-
-
-# --8<-- [start:he_init]
-def he_init(shape: Sequence[int], generator: Generator) -> Tensor:
-    """返回方差为 2 / fan_in 的正态权重，使 ReLU 层的前向方差不变。
-
-    Args:
-        shape: 权重的形状，至少两维。
-        generator: 随机数来源。
-
-    Returns:
-        形状为 `shape` 的张量。
-
-    Example:
-        >>> w = he_init((400, 200), torch.Generator().manual_seed(0))
-        >>> round(w.std().item(), 2)
-        0.1
-
-    Source:
-        He et al. (2015), arXiv:1502.01852, §2.2.
-    """
-    fan_in, _ = fan_in_and_out(shape)
-    return normal_init(shape, math.sqrt(2 / fan_in), generator)
-
-
-# --8<-- [end:he_init]
 
 
 # --8<-- [start:mlp]
@@ -209,6 +102,141 @@ def mlp(
 # --8<-- [end:mlp]
 
 
+# --8<-- [start:fan_in_and_out]
+def fan_in_and_out(shape: Sequence[int]) -> tuple[int, int]:
+    """返回权重的 fan_in 与 fan_out：每个输出连着几个输入，每个输入连着几个输出。
+
+    Args:
+        shape: 权重的形状，全连接层 `(D_out, D_in)`，卷积层 `(C_out, C_in, K, …)`。
+
+    Returns:
+        `(fan_in, fan_out)`，单位为连接数。
+
+    Raises:
+        ValueError: `shape` 少于两维，例如偏置的形状。
+
+    Example:
+        >>> fan_in_and_out((10, 784)), fan_in_and_out((64, 3, 7, 7))
+        ((784, 10), (147, 3136))
+
+    Source:
+        He et al. (2015), arXiv:1502.01852, §2.2.
+    """
+    if len(shape) < 2:
+        raise ValueError(f"权重须至少有两维才有 fan_in，收到形状 {tuple(shape)}")
+    kernel_area = math.prod(shape[2:])  # 全连接层没有空间维，空积为 1
+    return shape[1] * kernel_area, shape[0] * kernel_area
+
+
+# --8<-- [end:fan_in_and_out]
+
+
+# --8<-- [start:lecun_init]
+def lecun_init(shape: Sequence[int], generator: Generator) -> Tensor:
+    """返回方差为 1 / fan_in 的正态权重，使线性层的前向方差不变。
+
+    Args:
+        shape: 权重的形状，至少两维。
+        generator: 随机源。
+
+    Returns:
+        形状为 `shape` 的张量。
+
+    Example:
+        >>> w = lecun_init((400, 100), torch.Generator().manual_seed(0))
+        >>> round(w.std().item(), 2)
+        0.1
+
+    Source:
+        LeCun, Bottou, Orr & Müller (1998), doi:10.1007/3-540-49430-8_2.
+    """
+    fan_in, _ = fan_in_and_out(shape)
+    return normal_init(shape, math.sqrt(1 / fan_in), generator)
+
+
+# --8<-- [end:lecun_init]
+
+
+# --8<-- [start:xavier_init]
+def xavier_init(shape: Sequence[int], generator: Generator) -> Tensor:
+    """返回方差为 2 / (fan_in + fan_out) 的正态权重，在前向与反向之间取折中。
+
+    Args:
+        shape: 权重的形状，至少两维。
+        generator: 随机源。
+
+    Returns:
+        形状为 `shape` 的张量。
+
+    Example:
+        >>> w = xavier_init((150, 50), torch.Generator().manual_seed(0))
+        >>> round(w.std().item(), 2)
+        0.1
+
+    Source:
+        Glorot & Bengio (2010), PMLR 9:249–256.
+    """
+    fan_in, fan_out = fan_in_and_out(shape)
+    return normal_init(shape, math.sqrt(2 / (fan_in + fan_out)), generator)
+
+
+# --8<-- [end:xavier_init]
+
+
+# --8<-- [start:he_init]
+def he_init(shape: Sequence[int], generator: Generator) -> Tensor:
+    """返回方差为 2 / fan_in 的正态权重，使 ReLU 层的前向方差不变。
+
+    Args:
+        shape: 权重的形状，至少两维。
+        generator: 随机源。
+
+    Returns:
+        形状为 `shape` 的张量。
+
+    Example:
+        >>> w = he_init((400, 200), torch.Generator().manual_seed(0))
+        >>> round(w.std().item(), 2)
+        0.1
+
+    Source:
+        He et al. (2015), arXiv:1502.01852, §2.2.
+    """
+    fan_in, _ = fan_in_and_out(shape)
+    return normal_init(shape, math.sqrt(2 / fan_in), generator)
+
+
+# --8<-- [end:he_init]
+
+
+# --8<-- [start:rms]
+def rms(x: Tensor) -> float:
+    """返回张量的均方根，即二阶矩的平方根。
+
+    Args:
+        x: 任意形状的非空张量。
+
+    Returns:
+        均方根，单位与 `x` 相同。
+
+    Raises:
+        ValueError: `x` 是空的。
+
+    Example:
+        >>> rms(torch.tensor([3.0, -3.0]))
+        3.0
+
+    Source:
+        He et al. (2015) 用的二阶矩 E[x²]；ReLU 的输出均值不为 0，不能换成方差。
+    """
+    if not x.numel():
+        raise ValueError(f"x 须非空，收到形状 {tuple(x.shape)}")
+    return x.square().mean().sqrt().item()
+
+
+# --8<-- [end:rms]
+
+
 # --8<-- [start:layer_signals]
 def layer_signals(model: nn.Sequential, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """返回输入与各隐藏层的激活，以及输出之和对它们的梯度。
@@ -241,31 +269,3 @@ def layer_signals(model: nn.Sequential, x: Tensor) -> tuple[list[Tensor], list[T
 
 
 # --8<-- [end:layer_signals]
-
-
-# --8<-- [start:rms]
-def rms(x: Tensor) -> float:
-    """返回张量的均方根，即二阶矩的平方根。
-
-    Args:
-        x: 任意形状的非空张量。
-
-    Returns:
-        均方根，单位与 `x` 相同。
-
-    Raises:
-        ValueError: `x` 是空的。
-
-    Example:
-        >>> rms(torch.tensor([3.0, -3.0]))
-        3.0
-
-    Source:
-        He et al. (2015) 用的二阶矩 E[x²]；ReLU 的输出均值不为 0，不能换成方差。
-    """
-    if not x.numel():
-        raise ValueError(f"x 须非空，收到形状 {tuple(x.shape)}")
-    return x.square().mean().sqrt().item()
-
-
-# --8<-- [end:rms]

@@ -83,12 +83,12 @@ def test_training_matches_numpy_sgd() -> None:
         net,
         x,
         y,
+        torch.Generator().manual_seed(7),
         steps=6,
         lr=0.2,
         momentum=0.5,
         weight_decay=0.3,
         batch_size=8,
-        seed=7,
     )
     np.testing.assert_allclose(losses, expected, rtol=1e-12)
     np.testing.assert_allclose(net.weight.detach().numpy(), weight, rtol=1e-12)
@@ -99,7 +99,7 @@ def test_no_steps_leaves_the_net_alone() -> None:
     x, y, *_ = digits_split()
     net = nn.Linear(64, 10)
     before = net.weight.detach().clone()
-    assert train_classifier(net, x, y, steps=0, lr=1.0) == []
+    assert train_classifier(net, x, y, torch.Generator(), steps=0, lr=1.0) == []
     assert torch.equal(net.weight, before)
 
 
@@ -110,6 +110,7 @@ def test_training_rejects_bad_sizes(steps: int, batch_size: int) -> None:
             nn.Linear(1, 1),
             torch.zeros(1, 1),
             torch.zeros(1, dtype=torch.int64),
+            torch.Generator(),
             steps=steps,
             lr=0.1,
             batch_size=batch_size,

@@ -249,9 +249,9 @@ def test_linear_gain_matches_the_closed_form() -> None:
 
 
 def test_linear_gain_of_one_layer_is_the_norm_of_the_product() -> None:
-    rng = Generator().manual_seed(5)
-    start = torch.randn(6, generator=rng)
-    weight = torch.empty(6, 6).uniform_(-0.2, 0.2, generator=rng)
+    generator = Generator().manual_seed(5)
+    start = torch.randn(6, generator=generator)
+    weight = torch.empty(6, 6).uniform_(-0.2, 0.2, generator=generator)
     expected = 2 * math.log((start @ weight).norm() / start.norm())
     got = linear_log_gain(6, 1, 0.2, Generator().manual_seed(5))
     assert got == pytest.approx(expected, rel=1e-5)
@@ -372,9 +372,9 @@ def log_norms(kind: str, width: int, depth: int, batch: int) -> Tensor:
 
 
 def test_log_norms_of_a_linear_sigmoid_by_hand() -> None:
-    rng = Generator().manual_seed(7)
-    first, second = deep_net("sigmoid", 3, 2, rng).parameters()
-    x, d = torch.randn(2, 5, 3, generator=rng, dtype=torch.float64)
+    generator = Generator().manual_seed(7)
+    first, second = deep_net("sigmoid", 3, 2, generator).parameters()
+    x, d = torch.randn(2, 5, 3, generator=generator, dtype=torch.float64)
     h = torch.sigmoid(x @ first.T)
     out = torch.sigmoid(h @ second.T)
     delta = d * out * (1 - out)
@@ -545,10 +545,13 @@ def test_pretrained_gradients_match_the_chain_rule() -> None:
         (second.T @ hidden).norm(),
         (delta.T @ top).norm(),
     ]
-    got = pretrained_norms(0, seed=2, depth=2)
+    got, again = pretrained_norms(0, seeds=[2, 2], depth=2)
+    assert torch.equal(got, again)
     assert got.tolist() == pytest.approx([e.item() for e in expected], rel=1e-4)
-    with pytest.raises(ValueError, match="steps 须 >= 0，收到 -1"):
-        pretrained_norms(-1, seed=0)
+    with pytest.raises(ValueError, match=r"steps >= 0，收到 \[0\]、-1"):
+        pretrained_norms(-1, seeds=[0])
+    with pytest.raises(ValueError, match=r"至少一个种子，steps >= 0，收到 \[\]、1"):
+        pretrained_norms(1, seeds=[])
 
 
 def test_shrinking_the_weights_has_two_sides() -> None:
@@ -562,9 +565,9 @@ def test_shrinking_the_weights_has_two_sides() -> None:
 
 
 def test_gain_and_saturation_of_one_layer_by_hand() -> None:
-    rng = Generator().manual_seed(3)
-    weight = torch.randn(4, 4, generator=rng, dtype=torch.float64)  # 2 倍的 1/√4
-    x, d = torch.randn(2, 4, 4, generator=rng, dtype=torch.float64)
+    generator = Generator().manual_seed(3)
+    weight = torch.randn(4, 4, generator=generator, dtype=torch.float64)  # 2 倍的 1/√4
+    x, d = torch.randn(2, 4, 4, generator=generator, dtype=torch.float64)
     z = x @ weight.T
     slope = 1 - z.tanh() ** 2
     gain = 2 * math.log(((d * slope) @ weight).norm() / d.norm())

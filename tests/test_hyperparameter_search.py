@@ -261,7 +261,10 @@ def test_no_steps_and_zero_rate_leave_the_initial_network(data: Data) -> None:
 
 def test_another_seed_is_another_network(data: Data) -> None:
     x, y, *_ = data
-    first, again, other = (train_networks(x, y, 0.1, 0.0, 0, s) for s in (1, 1, 2))
+    first, again, other = (
+        train_networks(x, y, 0.1, 0.0, torch.Generator().manual_seed(seed), 0)
+        for seed in (1, 1, 2)
+    )
     assert all(torch.equal(v, w) for v, w in zip(first, again, strict=True))
     assert not torch.equal(first[0], other[0])
 
@@ -273,7 +276,7 @@ def test_training_rejects_negative_numbers(
     lr, decay, steps = bad
     message = f"须 >= 0，收到 {steps}、{lr}、{decay}"
     with pytest.raises(ValueError, match=message):
-        train_networks(*data[:2], lr, decay, steps)
+        train_networks(*data[:2], lr, decay, torch.Generator(), steps)
     with pytest.raises(ValueError, match=message):
         validation_error(data, lr, decay, steps)
 
@@ -343,7 +346,7 @@ def test_good_widths_grow_with_the_bound() -> None:
 
 
 @pytest.mark.parametrize(
-    "measure", [digits_searches, partial(good_widths, bounds=[0.1])]
+    "measure", [digits_searches, partial(good_widths, thresholds=[0.1])]
 )
 def test_searches_need_a_seed(measure: Callable[[list[int]], object]) -> None:
     with pytest.raises(ValueError, match="至少要有一个种子，收到 0 个"):

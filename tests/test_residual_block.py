@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from snippets.digits import digits_split, train_classifier
@@ -30,9 +30,13 @@ from snippets.residual_block import (
     PreActivationBlock,
     ProjectionBlock,
     ResidualBlock,
-    deep_net,
+    deep_classifier,
     scale_branch_,
 )
+
+
+def seeded(seed: int) -> Generator:
+    return Generator().manual_seed(seed)
 
 
 def linears(module: nn.Module) -> list[nn.Linear]:
@@ -97,7 +101,7 @@ def test_pre_activation_matches_the_formula(batch_norm: bool) -> None:
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_zero_branch_is_the_identity_only_for_rectified_input(batch_norm: bool) -> None:
     block = scale_branch_(ResidualBlock(8, 8, batch_norm=batch_norm), 0.0)
-    x = torch.randn(32, 8, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(32, 8, generator=seeded(0))
     assert torch.equal(block(F.relu(x)), F.relu(x))
     assert torch.equal(block(x), F.relu(x))
     assert not torch.equal(block(x), x)
@@ -108,7 +112,7 @@ def test_zero_pre_activation_branch_is_the_identity_for_any_input(
     batch_norm: bool,
 ) -> None:
     block = scale_branch_(PreActivationBlock(8, batch_norm=batch_norm), 0.0)
-    x = torch.randn(32, 8, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(32, 8, generator=seeded(0))
     assert torch.equal(block(x), x)
 
 
@@ -207,8 +211,13 @@ def test_identity_shortcut_rejects_a_change_of_shape() -> None:
 @given(blocks=st.integers(0, 6), batch_norm=st.booleans())
 def test_depth_counts_the_weight_layers(blocks: int, batch_norm: bool) -> None:
     depth = 2 * blocks + 2
-    net = deep_net(
-        ResidualBlock, depth, features=4, in_features=3, batch_norm=batch_norm
+    net = deep_classifier(
+        ResidualBlock,
+        depth,
+        seeded(0),
+        features=4,
+        in_features=3,
+        batch_norm=batch_norm,
     )
     norms = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm1d)]
     assert len(linears(net)) == depth
@@ -217,7 +226,7 @@ def test_depth_counts_the_weight_layers(blocks: int, batch_norm: bool) -> None:
 
 
 def test_he_initialisation_of_the_net() -> None:
-    net = deep_net(PlainBlock, 20, features=64)
+    net = deep_classifier(PlainBlock, 20, seeded(0), features=64)
     weights = torch.cat([layer.weight.flatten() for layer in linears(net)])
     # 方差 2 / 64；n 个高斯样本的方差的相对标准误是 √(2 / n)，取 5 倍
     tolerance = 5 * math.sqrt(2 / weights.numel())
@@ -225,20 +234,20 @@ def test_he_initialisation_of_the_net() -> None:
     assert all(not layer.bias.any() for layer in linears(net))
 
 
-def test_net_depends_on_its_seed_alone() -> None:
+def test_net_depends_on_its_generator_alone() -> None:
     x = torch.ones(2, 64)
     torch.manual_seed(1)
-    first = deep_net(PlainBlock, 6, seed=5)(x)
+    first = deep_classifier(PlainBlock, 6, seeded(5))(x)
     torch.manual_seed(2)
-    assert torch.equal(first, deep_net(ResidualBlock, 2, seed=5)(x)) is False
-    assert torch.equal(first, deep_net(PlainBlock, 6, seed=5)(x))
-    assert not torch.equal(first, deep_net(PlainBlock, 6, seed=6)(x))
+    assert torch.equal(first, deep_classifier(ResidualBlock, 2, seeded(5))(x)) is False
+    assert torch.equal(first, deep_classifier(PlainBlock, 6, seeded(5))(x))
+    assert not torch.equal(first, deep_classifier(PlainBlock, 6, seeded(6))(x))
 
 
 @pytest.mark.parametrize("depth", [0, 1, 7, -2])
 def test_net_rejects_odd_depths(depth: int) -> None:
     with pytest.raises(ValueError, match=f"偶数，收到 {depth}"):
-        deep_net(PlainBlock, depth)
+        deep_classifier(PlainBlock, depth, seeded(0))
 
 
 @pytest.mark.parametrize("widths", [(0, 3, 2), (4, 0, 2), (4, 3, -1)])
@@ -247,15 +256,20 @@ def test_net_rejects_empty_widths(widths: tuple[int, int, int]) -> None:
     with pytest.raises(
         ValueError, match="宽度须 >= 1，收到 {}、{}、{}".format(*widths)
     ):
-        deep_net(
-            PlainBlock, 2, features=features, in_features=in_features, classes=classes
+        deep_classifier(
+            PlainBlock,
+            2,
+            seeded(0),
+            features=features,
+            in_features=in_features,
+            classes=classes,
         )
 
 
 def test_zero_blocks_deepen_a_net_without_changing_it() -> None:
-    x = torch.randn(20, 64, generator=torch.Generator().manual_seed(0))
-    net = deep_net(ResidualBlock, 6)
-    extra = list(deep_net(ResidualBlock, 12))[3:-1]
+    x = torch.randn(20, 64, generator=seeded(0))
+    net = deep_classifier(ResidualBlock, 6, seeded(0))
+    extra = list(deep_classifier(ResidualBlock, 12, seeded(0)))[3:-1]
     for block in extra:
         assert isinstance(block, ResidualBlock)
         scale_branch_(block, 0.0)
@@ -265,17 +279,17 @@ def test_zero_blocks_deepen_a_net_without_changing_it() -> None:
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_train_from_zero_is_the_sum_of_its_parts(batch_norm: bool) -> None:
     x, y, *_ = digits_split()
-    net = deep_net(ResidualBlock, 8, batch_norm=batch_norm, seed=3)
+    net = deep_classifier(ResidualBlock, 8, seeded(3), batch_norm=batch_norm)
     for block in list(net)[3:-1]:
         scale_branch_(block, 0.0)
-    losses = train_classifier(net, x, y, steps=4, lr=0.02, weight_decay=0.1, seed=3)
+    losses = train_classifier(net, x, y, seeded(3), steps=4, lr=0.02, weight_decay=0.1)
     a, norms, ratios = net[:3](x), [], []
     for block in list(net)[3:-1]:
         assert isinstance(block, ResidualBlock)
         norms.append(np.linalg.norm(linears(block)[1].weight.detach().numpy()))
         ratios.append((block.branch(a).norm() / a.norm()).item())
         a = F.relu(block.branch(a) + a)
-    run = train_from_zero(0.1, batch_norm=batch_norm, steps=4, seed=3)
+    _, run = train_from_zero(0.1, [2, 3], batch_norm=batch_norm, steps=4)
     assert run["loss"] == pytest.approx(np.mean(losses))
     assert run["W"] == pytest.approx(np.mean(norms), rel=1e-5)
     # BN 的滑动统计量不影响训练模式的输出
@@ -285,12 +299,12 @@ def test_train_from_zero_is_the_sum_of_its_parts(batch_norm: bool) -> None:
 @pytest.mark.parametrize(("decay", "steps"), [(-0.1, 5), (0.1, 0)])
 def test_train_from_zero_rejects(decay: float, steps: int) -> None:
     with pytest.raises(ValueError, match=f"收到 {decay} 与 {steps}"):
-        train_from_zero(decay, steps=steps, seed=0)
+        train_from_zero(decay, [0], steps=steps)
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_second_moments_match_numpy(batch_norm: bool) -> None:
-    generator = torch.Generator().manual_seed(3)
+    generator = seeded(3)
     h = torch.randn(32, 16, generator=generator).double().numpy()
     expected = [(h**2).mean()]
     for _ in range(4):
@@ -300,16 +314,18 @@ def test_second_moments_match_numpy(batch_norm: bool) -> None:
             branch = (branch - branch.mean(0)) / np.sqrt(branch.var(0) + 1e-5)
         h = h + branch
         expected.append((h**2).mean())
-    measured = second_moments(4, features=16, batch=32, batch_norm=batch_norm, seed=3)
+    measured = second_moments(
+        4, seeded(3), features=16, batch_size=32, batch_norm=batch_norm
+    )
     np.testing.assert_allclose(measured, expected, rtol=1e-4)
 
 
 def test_second_moments_grow_as_the_closed_forms() -> None:
     gains, ends = [], []
     for seed in range(24):
-        moments = second_moments(20, seed=seed)
+        moments = second_moments(20, seeded(seed))
         gains.append(math.log2(moments[-1] / moments[0]) / 20)
-        ends.append(second_moments(20, batch_norm=True, seed=seed)[-1])
+        ends.append(second_moments(20, seeded(seed), batch_norm=True)[-1])
     # 每块的对数增益标准差约 0.04，24 个种子的标准误约 0.008；另有 log 的凹性，
     # 偏低约 0.02（对数的平均小于平均的对数）：容差取 5 倍标准误加偏差
     assert np.mean(gains) == pytest.approx(1, abs=0.06)
@@ -318,10 +334,10 @@ def test_second_moments_grow_as_the_closed_forms() -> None:
 
 
 def test_second_moments_boundary_and_error() -> None:
-    assert len(second_moments(0)) == 1
+    assert len(second_moments(0, seeded(0))) == 1
     for wrong in ((-1, 8, 2), (1, 0, 2), (1, 8, 1)):
         with pytest.raises(ValueError, match="、".join(map(str, wrong))):
-            second_moments(wrong[0], features=wrong[1], batch=wrong[2])
+            second_moments(wrong[0], seeded(0), features=wrong[1], batch_size=wrong[2])
 
 
 def test_gradient_ratio_matches_backward() -> None:
@@ -348,7 +364,7 @@ def test_gradient_ratio_of_a_dead_branch_is_infinite() -> None:
 @settings(max_examples=20, deadline=None)
 @given(n=st.integers(2, 6), d=st.integers(1, 5), seed=st.integers(0, 2**31))
 def test_mean_cosine_matches_pairs(n: int, d: int, seed: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     features = torch.randn(n, d, generator=generator, dtype=torch.float64)
     pairs = [
         F.cosine_similarity(a, b, dim=0).item() for a, b in combinations(features, 2)
@@ -378,7 +394,7 @@ def test_depth_run_is_the_sum_of_its_parts(batch_norm: bool, zero_branch: bool) 
         steps=3,
         zero_branch=zero_branch,
     )
-    net = deep_net(ResidualBlock, 8, batch_norm=batch_norm, seed=4)
+    net = deep_classifier(ResidualBlock, 8, seeded(4), batch_norm=batch_norm)
     shrink = 1 if batch_norm else 1 / math.sqrt(3)
     for block in list(net)[3:-1]:
         assert isinstance(block, ResidualBlock)
@@ -389,7 +405,7 @@ def test_depth_run_is_the_sum_of_its_parts(batch_norm: bool, zero_branch: bool) 
     expected = DepthRun(
         ratio=gradient_ratio(net, x[:256], y[:256]),
         cosine=mean_cosine(features),
-        losses=train_classifier(net, x, y, steps=3, lr=0.01, seed=4),
+        losses=train_classifier(net, x, y, seeded(4), steps=3, lr=0.01),
     )
     assert run.ratio == pytest.approx(expected.ratio, rel=1e-4)
     assert run.cosine == pytest.approx(expected.cosine, rel=1e-4)

@@ -19,8 +19,8 @@ from snippets.experiments.search_space import (
     draw_units,
     draw_windows,
     ema_weights,
-    hit_rates,
     map_exponents,
+    near_best_shares,
     optuna_draws,
     powers_as_written,
     steps_to_shrink,
@@ -329,8 +329,8 @@ def test_steps_reject(lr: float, ratio: float) -> None:
 
 @pytest.mark.parametrize("best", [0.002, 0.05, 0.5])
 @pytest.mark.parametrize("trials", [1, 3])
-def test_hit_rates_follow_the_closed_form(best: float, trials: int) -> None:
-    rates = hit_rates(best, trials, N, np.random.default_rng(0))
+def test_near_best_shares_follow_the_closed_form(best: float, trials: int) -> None:
+    rates = near_best_shares(best, trials, N, np.random.default_rng(0))
     chances = {"linear": 1.5 * best / 0.999, "log": math.log(4) / math.log(1000)}
     for name, p in chances.items():
         expected = 1 - (1 - p) ** trials
@@ -342,13 +342,15 @@ def test_hit_rates_follow_the_closed_form(best: float, trials: int) -> None:
     [
         (0.001, 1, 1, r"best 须在 \[0.002, 0.5\] 内，收到 0.001"),
         (0.6, 1, 1, r"best 须在 \[0.002, 0.5\] 内，收到 0.6"),
-        (0.1, 0, 1, "须 trials >= 1 且 repeats >= 1，收到 0 与 1"),
-        (0.1, 1, 0, "须 trials >= 1 且 repeats >= 1，收到 1 与 0"),
+        (0.1, 0, 1, "须 n_trials >= 1 且 repeats >= 1，收到 0 与 1"),
+        (0.1, 1, 0, "须 n_trials >= 1 且 repeats >= 1，收到 1 与 0"),
     ],
 )
-def test_hit_rates_reject(best: float, trials: int, repeats: int, rule: str) -> None:
+def test_near_best_shares_reject(
+    best: float, trials: int, repeats: int, rule: str
+) -> None:
     with pytest.raises(ValueError, match=rule):
-        hit_rates(best, trials, repeats, np.random.default_rng(0))
+        near_best_shares(best, trials, repeats, np.random.default_rng(0))
 
 
 @settings(max_examples=50, deadline=None)
@@ -410,7 +412,7 @@ def test_optuna_ranges_include_both_ends() -> None:
 
 
 def test_optuna_draws_rejects_no_trials() -> None:
-    with pytest.raises(ValueError, match="trials 须 >= 1，收到 0"):
+    with pytest.raises(ValueError, match="n_trials 须 >= 1，收到 0"):
         optuna_draws(0, seed=0)
 
 

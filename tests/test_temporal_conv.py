@@ -360,7 +360,7 @@ def test_contractive_rnn_forgets_geometrically(steps: int) -> None:
 
 @pytest.mark.parametrize("steps", [0, 6])
 def test_truncation_error_rejects(steps: int) -> None:
-    with pytest.raises(ValueError, match=rf"steps 须在 \[1, 5\] 内，收到 {steps}"):
+    with pytest.raises(ValueError, match=rf"length 须在 \[1, 5\] 内，收到 {steps}"):
         truncation_error(nn.Identity(), torch.zeros(1, 1, 5), steps)
 
 
@@ -450,7 +450,9 @@ def test_multiply_adds_of_known_layers() -> None:
 
 
 def test_contractive_rnn_has_orthogonal_rows() -> None:
-    weight = contractive_rnn(6, 0.7, seed=3).get_parameter("rnn.weight_hh_l0")
+    weight = contractive_rnn(6, 0.7, Generator().manual_seed(3)).get_parameter(
+        "rnn.weight_hh_l0"
+    )
     expected = 0.49 * torch.eye(6, dtype=torch.float64)
     torch.testing.assert_close(weight @ weight.T, expected)
 
@@ -458,7 +460,7 @@ def test_contractive_rnn_has_orthogonal_rows() -> None:
 @pytest.mark.parametrize("norm", [0.0, 1.0])
 def test_contractive_rnn_rejects(norm: float) -> None:
     with pytest.raises(ValueError, match=rf"norm 须在 \(0, 1\) 内，收到 {norm}"):
-        contractive_rnn(4, norm)
+        contractive_rnn(4, norm, Generator())
 
 
 # ---- 任务 ----
@@ -518,19 +520,36 @@ def test_recall_rejects(lag: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["TCN", "LSTM", "GRU"])
-def test_sequence_model_depends_on_its_seed_alone(kind: str) -> None:
+def test_sequence_model_depends_on_its_generator_alone(kind: str) -> None:
     x = torch.randn(2, 3, 9)
     first, second, other = (
-        sequence_model(kind, 3, 4, 5, seed)(x) for seed in (1, 1, 2)
+        sequence_model(kind, 3, 4, 5, Generator().manual_seed(seed))(x)
+        for seed in (1, 1, 2)
     )
     assert first.shape == (2, 4, 9)
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
 
 
+def test_models_are_drawn_from_the_generator_and_nothing_else() -> None:
+    generator, before = Generator().manual_seed(1), torch.get_rng_state()
+    first, second = (sequence_model("GRU", 1, 1, 5, generator) for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(1)  # 同一条随机数，由 PyTorch 自己接着抽
+    for model in (first, second):
+        ours, library = model[0], nn.GRU(1, 5)
+        nn.Conv1d(5, 1, 1)
+        assert isinstance(ours, Recurrent)
+        weight = ours.get_parameter("rnn.weight_hh_l0")
+        assert torch.equal(weight, library.get_parameter("weight_hh_l0"))
+    one, two = (contractive_rnn(5, 0.5, generator) for _ in range(2))
+    name = "rnn.weight_hh_l0"
+    assert not torch.equal(one.get_parameter(name), two.get_parameter(name))
+
+
 def test_sequence_model_rejects_other_kinds() -> None:
     with pytest.raises(ValueError, match="须为 RNN、LSTM 或 GRU，收到 MLP"):
-        sequence_model("MLP", 3, 4, 5)
+        sequence_model("MLP", 3, 4, 5, Generator())
 
 
 def test_counting_rejects_other_shapes() -> None:
@@ -544,7 +563,10 @@ def test_counting_rejects_other_shapes() -> None:
 
 def test_compared_models_have_nearly_equal_parameters() -> None:
     sizes = [
-        sum(p.numel() for p in sequence_model(kind, 10, 8, hidden).parameters())
+        sum(
+            p.numel()
+            for p in sequence_model(kind, 10, 8, hidden, Generator()).parameters()
+        )
         for kind, hidden in [("TCN", 10), ("LSTM", 28), ("GRU", 33)]
     ]
     assert sizes == [5008, 4712, 4727]
@@ -557,35 +579,39 @@ def test_untrained_scores_are_the_closed_forms() -> None:
     # 恒答同一类：八个数字等可能，4096 个，标准误 √(7/64/4096) = 0.0052，取 5 倍
     net = nn.Conv1d(10, 8, 1)
     nn.init.zeros_(net.weight)
-    accuracy = train_task(net, copy_memory, 5, steps=0)
+    accuracy = train_task(net, copy_memory, 5, Generator().manual_seed(0), steps=0)
     assert abs(accuracy - 1 / 8) < 5 * math.sqrt(7 / 64 / 4096)
     # 恒答 1：方差 1/6，(S-1)² 的标准差 √(7/180)，1024 条，取 5 倍
     net = nn.Conv1d(2, 1, 1)
     nn.init.zeros_(net.weight)
     nn.init.ones_(net.get_parameter("bias"))
-    error = train_task(net, adding_problem, 5, steps=0)
+    error = train_task(net, adding_problem, 5, Generator().manual_seed(0), steps=0)
     assert abs(error - 1 / 6) < 5 * math.sqrt(7 / 180 / 1024)
 
 
 def test_recall_succeeds_inside_the_receptive_field() -> None:
     torch.manual_seed(0)
     net = nn.Sequential(CausalConv1d(1, 2, kernel_size=5))
-    assert train_task(net, delayed_recall, 4, steps=100) == 1.0
+    assert (
+        train_task(net, delayed_recall, 4, Generator().manual_seed(0), steps=100) == 1.0
+    )
 
 
 def test_recall_is_chance_outside_the_receptive_field() -> None:
     torch.manual_seed(0)
     net = nn.Sequential(CausalConv1d(1, 2, kernel_size=4))
-    accuracy = train_task(net, delayed_recall, 4, steps=20)
+    accuracy = train_task(net, delayed_recall, 4, Generator().manual_seed(0), steps=20)
     # 1024 × 44 个独立的位，猜中一半，取标准差的 5 倍
     assert abs(accuracy - 0.5) < 5 * 0.5 / math.sqrt(1024 * 44)
 
 
 def test_train_task_rejects() -> None:
     with pytest.raises(ValueError, match="steps 须 >= 0，收到 -1"):
-        train_task(nn.Identity(), delayed_recall, 1, steps=-1)
+        train_task(
+            nn.Identity(), delayed_recall, 1, Generator().manual_seed(0), steps=-1
+        )
 
 
 def test_transfer_rejects() -> None:
     with pytest.raises(ValueError, match=r"lag 须在 \[0, 48\) 内，收到 48"):
-        transfer_accuracy(48)
+        transfer_accuracy(48, [0])

@@ -15,14 +15,14 @@ from scipy import integrate
 from torch import Generator, Tensor, nn
 
 from snippets.experiments.weight_init import (
-    deep_run,
+    deep_runs,
     digits_run,
     gradient_descent,
     hidden_activations,
     log_gains,
     mean_field_rms,
     random_inits,
-    residual_start,
+    residual_starts,
     sign_of_product,
 )
 from snippets.weight_init import (
@@ -405,7 +405,7 @@ def test_gradient_descent_rejects_bad_settings(lr: float, steps: int) -> None:
 def test_digits_run_measures_the_first_layer() -> None:
     model = mlp([64, 6, 10], nn.Tanh(), partial(xavier_init, generator=seeded()))
     before = first_weight(model).clone()
-    run = digits_run(model, seed=3, steps=5)
+    run = digits_run(model, seeded(3), steps=5)
     after = first_weight(model).numpy()
     assert run["moved"] == pytest.approx(np.abs(after - before.numpy()).max())
     assert run["spread"] == pytest.approx(np.abs(after - after[:1]).max())
@@ -416,14 +416,14 @@ def test_digits_run_measures_the_first_layer() -> None:
 
 def test_digits_run_draws_by_its_seed() -> None:
     once, again, other = (
-        digits_run(mlp([64, 10], nn.ReLU(), torch.zeros), seed, steps=2)["last"]
+        digits_run(mlp([64, 10], nn.ReLU(), torch.zeros), seeded(seed), steps=2)["last"]
         for seed in (0, 0, 1)
     )
     assert once == again != other
 
 
 def test_deep_run_trains_eleven_layers_on_the_same_data() -> None:
-    losses, accuracy, moved = deep_run(he_init, seed=4, steps=3)
+    _, (losses, accuracy, moved) = deep_runs(he_init, seeds=[3, 4], steps=3)
     generator = seeded(4)
     x, y = sign_of_product(256, generator)
     init = partial(he_init, generator=generator)
@@ -439,9 +439,9 @@ def test_deep_run_trains_eleven_layers_on_the_same_data() -> None:
 @pytest.mark.parametrize("steps", [0, -2])
 def test_runs_reject_no_steps(steps: int) -> None:
     with pytest.raises(ValueError, match=rf"steps 须 >= 1，收到 {steps}"):
-        digits_run(mlp([64, 10], nn.ReLU(), torch.zeros), 0, steps)
+        digits_run(mlp([64, 10], nn.ReLU(), torch.zeros), seeded(), steps)
     with pytest.raises(ValueError, match=rf"steps 须 >= 1，收到 {steps}"):
-        deep_run(he_init, 0, steps)
+        deep_runs(he_init, [0], steps)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 1.0, 0.5])
@@ -485,7 +485,7 @@ def test_residual_start_agrees_with_modules(gamma: float) -> None:
         first = named["0.4.weight"].grad, named["0.0.weight"].grad
         expected.append([rms(g) for g in first if g is not None])
         optimizer.step()
-    growth, gradients = residual_start(gamma, seed=6)
+    _, (growth, gradients) = residual_starts(gamma, seeds=[5, 6])
     assert growth == pytest.approx(growths[0], rel=1e-4)
     for pair, other in zip(gradients, expected, strict=True):
         assert list(pair) == pytest.approx(other, rel=1e-3)

@@ -77,7 +77,7 @@ def training(kind: str, hidden: int, gap: int) -> Callable[[], Step]:
     """复制记忆任务上的一步训练：前向、反向、更新，16 条序列。"""
 
     def build() -> Step:
-        model = sequence_model(kind, 10, 8, hidden)
+        model = sequence_model(kind, 10, 8, hidden, torch.Generator().manual_seed(0))
         optimizer = torch.optim.Adam(model.parameters(), fused=True)
         x, target = copy_memory(16, gap, torch.Generator().manual_seed(0))
 

@@ -69,7 +69,7 @@ def linear_log_gain(
         width: 每层的单元数，须 `>= 1`。
         depth: 层数，须 `>= 1`。
         bound: 权重绝对值的上界，须 `>= 0`。
-        generator: 随机数生成器。
+        generator: 随机源。
 
     Returns:
         (ln ‖δ_0‖² − ln ‖δ_L‖²) / depth。
@@ -102,7 +102,7 @@ def top_singular_value(width: int, bound: float, generator: Generator) -> float:
     Args:
         width: 行数与列数，须 `>= 0`。
         bound: 权重绝对值的上界，须 `>= 0`。
-        generator: 随机数生成器。
+        generator: 随机源。
 
     Returns:
         最大的奇异值；方阵很大时约为 2·bound·√(width/3)。
@@ -131,28 +131,28 @@ def saturation(
     std: float,
     activation: Callable[[Tensor], Tensor],
     generator: Generator,
-    samples: int = 100_000,
+    count: int = 100_000,
 ) -> tuple[float, float]:
     """预激活服从 N(0, std²) 时，返回饱和单元的比例和激活函数的平均导数。
 
     Args:
         std: 预激活的标准差，须 `>= 0`。
         activation: 逐元素、可求导的激活函数。
-        generator: 随机数生成器。
-        samples: 抽多少个预激活，须 `>= 1`。
+        generator: 随机源。
+        count: 抽多少个预激活，须 `>= 1`。
 
     Returns:
         `(饱和的比例, 平均导数)`。
 
     Raises:
-        ValueError: `samples` 是 0（由 `saturated_fraction` 检查）。
-        RuntimeError: `std < 0` 或 `samples < 0`（由 PyTorch 检查）。
+        ValueError: `count` 是 0（由 `saturated_fraction` 检查）。
+        RuntimeError: `std < 0` 或 `count < 0`（由 PyTorch 检查）。
 
     Example:
         >>> saturation(1.0, torch.positive, Generator().manual_seed(0))
         (0.0, 1.0)
     """
-    size, dtype = (samples,), torch.float64
+    size, dtype = (count,), torch.float64
     z = torch.normal(0.0, std, size, generator=generator, dtype=dtype)
     slopes = activation_slope(z, activation)
     return saturated_fraction(z, activation), slopes.mean().item()
@@ -163,7 +163,7 @@ def saturation(
 
 # --8<-- [start:log_norms_by_layer]
 def log_norms_by_layer(
-    kind: str, width: int, depth: int, batch: int, seeds: Sequence[int]
+    kind: str, width: int, depth: int, batch_size: int, seeds: Sequence[int]
 ) -> Tensor:
     """返回刚初始化的网络各层权重的梯度范数的对数，以最后一层为 0。
 
@@ -173,7 +173,7 @@ def log_norms_by_layer(
         kind: 网络的名字，见 `deep_net`。
         width: 每层的单元数。
         depth: 层数。
-        batch: 样本数 N。
+        batch_size: 样本数 N。
         seeds: 随机种子，至少一个；一个种子一行。
 
     Returns:
@@ -191,9 +191,10 @@ def log_norms_by_layer(
         raise ValueError(f"须至少一个种子，收到 {seeds}")
     rows = []
     for seed in seeds:
-        rng = Generator().manual_seed(seed)
-        model = deep_net(kind, width, depth, rng)
-        x, direction = torch.randn(2, batch, width, generator=rng, dtype=torch.float64)
+        generator = Generator().manual_seed(seed)
+        model = deep_net(kind, width, depth, generator)
+        shape, dtype = (2, batch_size, width), torch.float64
+        x, direction = torch.randn(shape, generator=generator, dtype=dtype)
         (model(x) * direction).sum().backward()
         norms = gradient_norms(model)
         rows.append((norms / norms[-1]).log())
@@ -204,25 +205,27 @@ def log_norms_by_layer(
 
 
 # --8<-- [start:pretrained_norms]
-def pretrained_norms(steps: int, seed: int, depth: int = 5, width: int = 32) -> Tensor:
+def pretrained_norms(
+    steps: int, seeds: Sequence[int], depth: int = 5, width: int = 32
+) -> Tensor:
     """逐层预训练一个 sigmoid 网络，返回微调第一步各层权重的梯度范数。
 
     数据是手写数字；每一层与一个线性解码器组成自编码器，训练好再叠下一层。
 
     Args:
         steps: 每层预训练的步数（Adam，学习率 0.01），0 表示不预训练。
-        seed: 随机种子。
+        seeds: 随机种子，至少一个；一个种子一行。
         depth: 隐藏层数。
         width: 每个隐藏层的单元数。
 
     Returns:
-        形状 `(depth + 1,)`，最后一项是分类层。
+        形状 `(len(seeds), depth + 1)`，最后一列是分类层。
 
     Raises:
-        ValueError: `steps < 0`。
+        ValueError: 没有种子，或 `steps < 0`。
 
     Example:
-        >>> norms = pretrained_norms(0, seed=0)
+        >>> (norms,) = pretrained_norms(0, seeds=[0])
         >>> bool(norms[0] < 0.01 * norms[4])
         True
 
@@ -230,23 +233,27 @@ def pretrained_norms(steps: int, seed: int, depth: int = 5, width: int = 32) -> 
         Bengio, Lamblin, Popovici & Larochelle (2007), Greedy Layer-Wise Training of
         Deep Networks, NeurIPS 19:153–160.
     """
-    if steps < 0:
-        raise ValueError(f"steps 须 >= 0，收到 {steps}")
+    if not seeds or steps < 0:
+        raise ValueError(f"须至少一个种子，steps >= 0，收到 {seeds}、{steps}")
     x, y, *_ = digits_split()
-    torch.manual_seed(seed)
-    model, h = nn.Sequential(), x
-    for _ in range(depth):
-        layer = nn.Sequential(nn.Linear(h.shape[1], width), nn.Sigmoid())
-        decoder = nn.Linear(width, h.shape[1])
-        optimizer = torch.optim.Adam([*layer.parameters(), *decoder.parameters()], 0.01)
-        for _ in range(steps):
-            optimizer.zero_grad()
-            torch.autograd.backward(F.mse_loss(decoder(layer(h)), h))
-            optimizer.step()
-        model, h = model.append(layer), layer(h).detach()
-    model.append(nn.Linear(width, 10)).zero_grad()
-    torch.autograd.backward(F.cross_entropy(model(x), y))
-    return gradient_norms(model)
+    rows = []
+    for seed in seeds:
+        torch.manual_seed(seed)
+        model, h = nn.Sequential(), x
+        for _ in range(depth):
+            layer = nn.Sequential(nn.Linear(h.shape[1], width), nn.Sigmoid())
+            decoder = nn.Linear(width, h.shape[1])
+            both = [*layer.parameters(), *decoder.parameters()]
+            optimizer = torch.optim.Adam(both, 0.01)
+            for _ in range(steps):
+                optimizer.zero_grad()
+                torch.autograd.backward(F.mse_loss(decoder(layer(h)), h))
+                optimizer.step()
+            model, h = model.append(layer), layer(h).detach()
+        model.append(nn.Linear(width, 10)).zero_grad()
+        torch.autograd.backward(F.cross_entropy(model(x), y))
+        rows.append(gradient_norms(model))
+    return torch.stack(rows)
 
 
 # --8<-- [end:pretrained_norms]
@@ -432,9 +439,10 @@ def gain_and_saturation(
         raise ValueError(f"{rule}，收到 {kind!r}、{seeds}")
     rows = []
     for seed in seeds:
-        rng = Generator().manual_seed(seed)
-        model = deep_net(kind, width, depth, rng, scale)
-        x, direction = torch.randn(2, width, width, generator=rng, dtype=torch.float64)
+        generator = Generator().manual_seed(seed)
+        model = deep_net(kind, width, depth, generator, scale)
+        shape, dtype = (2, width, width), torch.float64
+        x, direction = torch.randn(shape, generator=generator, dtype=dtype)
         gain = 2 * math.log(jacobian_gain(model, x, direction)) / depth
         z = torch.cat([model[: i + 1](x) for i in range(0, 2 * depth, 2)])  # 各层预激活
         rows.append([gain, saturated_fraction(z, getattr(torch, kind))])
@@ -520,15 +528,15 @@ def normalized_layer(weight: Tensor, u: Tensor) -> Tensor:
 
 
 # --8<-- [start:scale_response]
-def scale_response(scale: float, generator: Generator, size: int = 64) -> list[float]:
+def scale_response(scale: float, generator: Generator, width: int = 64) -> list[float]:
     """把 BN 之前的权重乘 scale，返回输出、梯度、范数各自怎样变。
 
-    权重、输入和输出端的梯度都取 size × size 的标准正态矩阵。
+    权重、输入和输出端的梯度都取 width × width 的标准正态矩阵。
 
     Args:
         scale: 权重放大的倍数，须 `> 0`。
-        generator: 随机数生成器。
-        size: 单元数、输入维数和样本数。
+        generator: 随机源。
+        width: 单元数、输入维数和样本数。
 
     Returns:
         四个数：输出的最大差，原来与放大后的梯度范数之比，各单元的权重与梯度的余弦的
@@ -547,7 +555,7 @@ def scale_response(scale: float, generator: Generator, size: int = 64) -> list[f
     """
     if scale <= 0:
         raise ValueError(f"scale 须 > 0，收到 {scale}")
-    shape = 3, size, size
+    shape = 3, width, width
     w, u, direction = torch.randn(shape, generator=generator, dtype=torch.float64)
     outputs, grads = [], []
     for weight in (w, scale * w):
@@ -576,7 +584,7 @@ def path_shares(
     Args:
         blocks: 残差块数，须 `>= 0`。
         alpha: 分支的增益。
-        generator: 随机数生成器。
+        generator: 随机源。
         draws: 平均多少次抽取，须 `>= 1`。
         width: 梯度的维数 D，须 `>= 1`。
 

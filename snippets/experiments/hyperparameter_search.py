@@ -1,6 +1,6 @@
 """命中率、真实网络上的搜索、scikit-learn 与 Optuna、共享存储。"""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -51,6 +51,44 @@ def distinct_values(points: Sequence[Mapping[str, float]]) -> dict[str, int]:
 # --8<-- [end:distinct_values]
 
 
+# --8<-- [start:digits_space]
+def digits_space(
+    rate_shift: float = 0.0, decay_shift: float = 0.0
+) -> tuple[dict[str, list[float]], dict[str, Any]]:
+    """给出小网络的两个超参数的 5×5 候选值和分布，两者的范围相同。
+
+    Args:
+        rate_shift: 学习率的候选值平移几格，在 `[-0.5, 0.5]` 内。
+        decay_shift: 权重衰减的候选值平移几格，在 `[-0.5, 0.5]` 内。
+
+    Returns:
+        `(候选值, 分布)`，各是超参数名到取值的字典；不平移时候选值是各格的中心。
+
+    Raises:
+        ValueError: 平移超过半格，候选值会越出范围。
+
+    Example:
+        >>> axes, space = digits_space()
+        >>> [round(rate, 5) for rate in axes["learning_rate"]]
+        [0.00032, 0.00316, 0.03162, 0.31623, 3.16228]
+    """
+    if max(abs(rate_shift), abs(decay_shift)) > 0.5:
+        raise ValueError(f"至多平移半格，收到 {rate_shift} 与 {decay_shift}")
+    cells = np.arange(5) + 0.5
+    axes = {  # 学习率的 5 个数量级、权重衰减的 4 个，各分成 5 格
+        "learning_rate": (10 ** (-4 + cells + rate_shift)).tolist(),
+        "weight_decay": (10 ** (-6 + 0.8 * (cells + decay_shift))).tolist(),
+    }
+    space = {
+        "learning_rate": loguniform(1e-4, 10),
+        "weight_decay": loguniform(1e-6, 1e-2),
+    }
+    return axes, space
+
+
+# --8<-- [end:digits_space]
+
+
 # --8<-- [start:hit_rate]
 def hit_rate(points: ArrayLike, corners: ArrayLike, side: float) -> float:
     """返回至少有一个点落进目标方块的重复次数占比。
@@ -96,7 +134,7 @@ def hit_rates(
         relevant: 要紧的维数，1 或 2；目标只限制这几维。
         side: 目标在要紧的维上的边长，须在 `(0, 1)` 内，位置均匀。
         repeats: 重复次数，须 `>= 1`。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         `grid`、`random`、`Halton` 到命中率的字典。
@@ -138,8 +176,8 @@ def train_networks(
     y: Tensor,
     learning_rate: ArrayLike,
     weight_decay: ArrayLike,
+    generator: torch.Generator,
     steps: int = 40,
-    seed: int = 0,
 ) -> list[Tensor]:
     """用每组超参数各训练一个小网络，并排训练，返回全部权重。
 
@@ -151,8 +189,8 @@ def train_networks(
         y: 类别，形状 `(N,)`，取值 0 到 9。
         learning_rate: 学习率，须 `>= 0`；与 `weight_decay` 按广播规则配成 `T` 组。
         weight_decay: L2 惩罚的系数，须 `>= 0`。
+        generator: 抽初值与小批量的随机源。
         steps: 训练步数，须 `>= 0`。
-        seed: 初值与小批量的种子。
 
     Returns:
         两层的权重，形状 `(T, D, 32)` 与 `(T, 32, 10)`。
@@ -162,7 +200,8 @@ def train_networks(
 
     Example:
         >>> x, y = torch.eye(10), torch.arange(10)  # 十个样本，每类一个
-        >>> [w.shape for w in train_networks(x, y, [0.1, 0.3], 0.0)]
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> [w.shape for w in train_networks(x, y, [0.1, 0.3], 0.0, generator)]
         [torch.Size([2, 10, 32]), torch.Size([2, 32, 10])]
     """
     lr, decay = np.broadcast_arrays(learning_rate, weight_decay)
@@ -170,14 +209,13 @@ def train_networks(
         received = f"{steps}、{lr.min()}、{decay.min()}"
         raise ValueError(f"steps、学习率、权重衰减须 >= 0，收到 {received}")
     rate, l2 = (torch.tensor(v, dtype=x.dtype).view(-1, 1, 1) for v in (lr, decay))
-    g = torch.Generator().manual_seed(seed)
     weights, velocity = [], []
     for fan_in, fan_out in ((x.shape[1], 32), (32, 10)):
-        w = torch.randn(fan_in, fan_out, generator=g) * (2 / fan_in) ** 0.5
+        w = torch.randn(fan_in, fan_out, generator=generator) * (2 / fan_in) ** 0.5
         weights.append(w.repeat(lr.size, 1, 1).requires_grad_())  # (T, 入, 出)
         velocity.append(torch.zeros_like(weights[-1]))
     for _ in range(steps):
-        i = torch.randint(len(x), (32,), generator=g)
+        i = torch.randint(len(x), (32,), generator=generator)
         logits = (x[i] @ weights[0]).relu() @ weights[1]  # (T, 32, 10)
         # 各网络的损失相加而不是平均，于是每个网络得到自己的梯度
         loss = F.cross_entropy(
@@ -209,7 +247,7 @@ def validation_error(
         learning_rate: 学习率；与 `weight_decay` 按广播规则配成 `T` 组。
         weight_decay: L2 惩罚的系数。
         steps: 训练步数，须 `>= 0`。
-        seed: 初值与小批量的种子。
+        seed: 初值与小批量的种子；各次试验用同一个，差别才只来自超参数。
 
     Returns:
         错误率，形状为两个超参数广播后的形状；发散的网络也给出它的错误率。
@@ -220,7 +258,8 @@ def validation_error(
         array([0. , 0.9], dtype=float32)
     """
     x, y, x_validation, y_validation = data
-    first, second = train_networks(x, y, learning_rate, weight_decay, steps, seed)
+    point, generator = (learning_rate, weight_decay), torch.Generator()
+    first, second = train_networks(x, y, *point, generator.manual_seed(seed), steps)
     guess = ((x_validation @ first).relu() @ second).argmax(-1)
     errors = (guess != y_validation).float().mean(1)
     shape = np.broadcast_shapes(np.shape(learning_rate), np.shape(weight_decay))
@@ -230,76 +269,8 @@ def validation_error(
 # --8<-- [end:validation_error]
 
 
-# --8<-- [start:main_effects]
-def main_effects(table: ArrayLike) -> tuple[float, float]:
-    """返回行因素、列因素各自解释的方差占比，余下的是两者的交互。
-
-    Args:
-        table: 网格上的目标值，形状 `(A, B)`：行是第一个超参数，列是第二个。
-
-    Returns:
-        `(行的占比, 列的占比)`，两者之和不超过 1。
-
-    Raises:
-        ValueError: 不是二维，或全部相等（没有方差可分）。
-
-    Example:
-        >>> main_effects([[0.0, 0.0], [1.0, 1.0]])
-        (1.0, 0.0)
-
-    Source:
-        Hutter, Hoos & Leyton-Brown (2014), PMLR 32:754–762（方差分解的思想）。
-    """
-    values = np.asarray(table, float)
-    if values.ndim != 2 or values.var() == 0:
-        raise ValueError(f"须是不全相等的二维表，收到形状 {values.shape}")
-    rows, columns = values.mean(axis=1), values.mean(axis=0)
-    return float(rows.var() / values.var()), float(columns.var() / values.var())
-
-
-# --8<-- [end:main_effects]
-
-
-# --8<-- [start:digits_space]
-def digits_space(
-    rate_shift: float = 0.0, decay_shift: float = 0.0
-) -> tuple[dict[str, list[float]], dict[str, Any]]:
-    """给出小网络的两个超参数的 5×5 候选值和分布，两者的范围相同。
-
-    Args:
-        rate_shift: 学习率的候选值平移几格，在 `[-0.5, 0.5]` 内。
-        decay_shift: 权重衰减的候选值平移几格，在 `[-0.5, 0.5]` 内。
-
-    Returns:
-        `(候选值, 分布)`，各是超参数名到取值的字典；不平移时候选值是各格的中心。
-
-    Raises:
-        ValueError: 平移超过半格，候选值会越出范围。
-
-    Example:
-        >>> axes, space = digits_space()
-        >>> [round(rate, 5) for rate in axes["learning_rate"]]
-        [0.00032, 0.00316, 0.03162, 0.31623, 3.16228]
-    """
-    if max(abs(rate_shift), abs(decay_shift)) > 0.5:
-        raise ValueError(f"至多平移半格，收到 {rate_shift} 与 {decay_shift}")
-    cells = np.arange(5) + 0.5
-    axes = {  # 学习率的 5 个数量级、权重衰减的 4 个，各分成 5 格
-        "learning_rate": (10 ** (-4 + cells + rate_shift)).tolist(),
-        "weight_decay": (10 ** (-6 + 0.8 * (cells + decay_shift))).tolist(),
-    }
-    space = {
-        "learning_rate": loguniform(1e-4, 10),
-        "weight_decay": loguniform(1e-6, 1e-2),
-    }
-    return axes, space
-
-
-# --8<-- [end:digits_space]
-
-
 # --8<-- [start:digits_searches]
-def digits_searches(seeds: Iterable[int]) -> NDArray[np.float64]:
+def digits_searches(seeds: Sequence[int]) -> NDArray[np.float64]:
     """每个种子各做一次网格搜索与随机搜索，各 25 次试验，返回全部试验。
 
     种子决定数据的划分、网络的初值与小批量、网格的平移和随机点；
@@ -336,15 +307,45 @@ def digits_searches(seeds: Iterable[int]) -> NDArray[np.float64]:
 # --8<-- [end:digits_searches]
 
 
+# --8<-- [start:main_effects]
+def main_effects(table: ArrayLike) -> tuple[float, float]:
+    """返回行因素、列因素各自解释的方差占比，余下的是两者的交互。
+
+    Args:
+        table: 网格上的目标值，形状 `(A, B)`：行是第一个超参数，列是第二个。
+
+    Returns:
+        `(行的占比, 列的占比)`，两者之和不超过 1。
+
+    Raises:
+        ValueError: 不是二维，或全部相等（没有方差可分）。
+
+    Example:
+        >>> main_effects([[0.0, 0.0], [1.0, 1.0]])
+        (1.0, 0.0)
+
+    Source:
+        Hutter, Hoos & Leyton-Brown (2014), PMLR 32:754–762（方差分解的思想）。
+    """
+    values = np.asarray(table, float)
+    if values.ndim != 2 or values.var() == 0:
+        raise ValueError(f"须是不全相等的二维表，收到形状 {values.shape}")
+    rows, columns = values.mean(axis=1), values.mean(axis=0)
+    return float(rows.var() / values.var()), float(columns.var() / values.var())
+
+
+# --8<-- [end:main_effects]
+
+
 # --8<-- [start:good_widths]
-def good_widths(seeds: Iterable[int], bounds: ArrayLike) -> NDArray[np.float64]:
+def good_widths(seeds: Sequence[int], thresholds: ArrayLike) -> NDArray[np.float64]:
     """量出错误率低于各个界的学习率共占多少个数量级。
 
     权重衰减取 1e-4；学习率从 1e-4 到 10，每个数量级取 10 个值。
 
     Args:
         seeds: 种子，至少一个；决定数据的划分、初值与小批量。
-        bounds: 错误率的界，形状 `(B,)`。
+        thresholds: 错误率的界，形状 `(B,)`。
 
     Returns:
         宽度，形状 `(S, B)`，在 0 与 5 之间。
@@ -360,7 +361,7 @@ def good_widths(seeds: Iterable[int], bounds: ArrayLike) -> NDArray[np.float64]:
     errors = [validation_error(digits_split(600, s), scan, 1e-4, seed=s) for s in seeds]
     if not errors:
         raise ValueError("至少要有一个种子，收到 0 个")
-    good = np.array(errors)[..., None] < np.asarray(bounds)  # (S, 50, B)
+    good = np.array(errors)[..., None] < np.asarray(thresholds)  # (S, 50, B)
     return np.asarray(good.sum(axis=1) / 10)
 
 
@@ -381,7 +382,7 @@ def halving_searches(
     Args:
         data: `(x_train, y_train, x_validation, y_validation)`。
         n_searches: 搜索的次数，须 `>= 1`。
-        rng: 抽超参数用的随机数发生器。
+        rng: 抽超参数用的随机源。
 
     Returns:
         `(每次搜索的训练步数, 最低错误率)`，各依次是三种办法：6 个训练到底、
@@ -434,7 +435,7 @@ def luckiest_accuracy(
         n_samples: 验证集的样本数，须 `>= 1`。
         n_trials: 试了几组，须 `>= 1`。
         repeats: 取平均的重复次数，须 `>= 1`。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         `repeats` 次重复的平均。
@@ -490,7 +491,8 @@ class SmallNet(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """从头训练 40 步。"""
         data = torch.from_numpy(x), torch.from_numpy(y)
         point = self.learning_rate, self.weight_decay
-        self.weights_ = train_networks(*data, *point, seed=self.seed)
+        generator = torch.Generator().manual_seed(self.seed)
+        self.weights_ = train_networks(*data, *point, generator)
         return self
 
     def predict(self, x: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -7,8 +7,8 @@ from types import EllipsisType
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from snippets.experiments.temporal_conv import multiply_adds
 from snippets.pointwise_conv import (
     Bottleneck,
     collapse_pointwise,
@@ -24,11 +24,13 @@ from snippets.pointwise_conv import (
 
 
 # --8<-- [start:small_integers]
-def small_integers(seed: int, *shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
+def small_integers(
+    generator: Generator, *shapes: tuple[int, ...]
+) -> tuple[Tensor, ...]:
     """给出由 -4 到 4 的整数组成的 float64 张量：乘加没有舍入，可以要求逐位相等。
 
     Args:
-        seed: 随机种子。
+        generator: 随机源。
         *shapes: 各个张量的形状，各维须 `>= 0`。
 
     Returns:
@@ -38,13 +40,13 @@ def small_integers(seed: int, *shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
         ValueError: 形状里有负数。
 
     Example:
-        >>> x, weight = small_integers(0, (1, 3, 2, 2), (4, 3))
+        >>> generator = Generator().manual_seed(0)
+        >>> x, weight = small_integers(generator, (1, 3, 2, 2), (4, 3))
         >>> x.shape, weight.dtype, bool((x == x.round()).all())
         (torch.Size([1, 3, 2, 2]), torch.float64, True)
     """
     if min((size for shape in shapes for size in shape), default=0) < 0:
         raise ValueError(f"形状的各维须 >= 0，收到 {shapes}")
-    generator = Generator().manual_seed(seed)
     return tuple(
         torch.randint(-4, 5, shape, generator=generator).double() for shape in shapes
     )
@@ -66,7 +68,8 @@ def pointwise_gap(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> floa
         全部输出元素之差的绝对值的最大者。
 
     Example:
-        >>> pointwise_gap(*small_integers(0, (2, 6, 5, 7), (3, 6), (3,)))
+        >>> generator = Generator().manual_seed(0)
+        >>> pointwise_gap(*small_integers(generator, (2, 6, 5, 7), (3, 6), (3,)))
         0.0
     """
     library = F.conv2d(x, weight[:, :, None, None], bias)
@@ -89,7 +92,8 @@ def layout_gap(x: Tensor, kernel: Tensor) -> float:
         全部输出元素之差的绝对值的最大者。
 
     Example:
-        >>> layout_gap(*small_integers(0, (2, 6, 5, 7), (3, 3, 6, 4)))
+        >>> generator = Generator().manual_seed(0)
+        >>> layout_gap(*small_integers(generator, (2, 6, 5, 7), (3, 3, 6, 4)))
         0.0
     """
     theirs = conv2d_hwio(x.movedim(1, -1), kernel)
@@ -98,6 +102,89 @@ def layout_gap(x: Tensor, kernel: Tensor) -> float:
 
 
 # --8<-- [end:layout_gap]
+
+
+# --8<-- [start:counted_parameters]
+def counted_parameters(layer: nn.Module) -> int:
+    """数出一个模块的参数个数。
+
+    Args:
+        layer: 任意模块。
+
+    Returns:
+        全部参数张量的元素个数之和。
+
+    Example:
+        >>> counted_parameters(nn.Conv2d(3, 4, 1))
+        16
+    """
+    return sum(parameter.numel() for parameter in layer.parameters())
+
+
+# --8<-- [end:counted_parameters]
+
+
+# --8<-- [start:moved_elements]
+def moved_elements(layer: nn.Module, x: Tensor) -> int:
+    """数出一次前向至少要搬的元素：每个卷积把输入、权重各读一次，把输出写一次。
+
+    Args:
+        layer: 由二维卷积和别的层组成的模块；别的层不计。
+        x: 输入，形状由 `layer` 决定。
+
+    Returns:
+        元素个数。
+
+    Example:
+        >>> moved_elements(nn.Conv2d(3, 4, 1, bias=False), torch.ones(1, 3, 2, 2))
+        40
+    """
+    counts = []
+
+    def count(conv: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        counts.append(sum(t.numel() for t in (*inputs, *conv.parameters(), output)))
+
+    convs = [part for part in layer.modules() if isinstance(part, nn.Conv2d)]
+    handles = [conv.register_forward_hook(count) for conv in convs]
+    with torch.no_grad():
+        layer(x)
+    for handle in handles:
+        handle.remove()
+    return sum(counts)
+
+
+# --8<-- [end:moved_elements]
+
+
+# --8<-- [start:stack_cost]
+def stack_cost(
+    channels: Sequence[int],
+    kernel_sizes: Sequence[int],
+    side: int,
+    groups: Sequence[int] | None = None,
+) -> tuple[int, int, int]:
+    """数出一串卷积处理一张方形图的代价。
+
+    Args:
+        channels: 从输入到输出的各个通道数。
+        kernel_sizes: 各层核的边长。
+        side: 图的高与宽，单位为像素。
+        groups: 各层的分组数；`None` 表示都不分组。
+
+    Returns:
+        参数个数、乘加次数、至少要搬的元素个数。
+
+    Example:
+        >>> stack_cost((192, 32), (5,), side=28)
+        (153600, 120422400, 329216)
+    """
+    net = conv_stack(channels, kernel_sizes, groups)
+    x = torch.zeros(1, channels[0], side, side)
+    adds, moved = multiply_adds(net, x), moved_elements(net, x)
+    return counted_parameters(net), adds, moved
+
+
+# --8<-- [end:stack_cost]
 
 
 # --8<-- [start:collapse_gap]
@@ -116,7 +203,7 @@ def collapse_gap(
 
     Example:
         >>> shapes = (1, 8, 3, 3), (2, 8), (2,), (6, 2), (6,)
-        >>> collapse_gap(*small_integers(0, *shapes))
+        >>> collapse_gap(*small_integers(Generator().manual_seed(0), *shapes))
         0.0
     """
     weight1, bias1, weight2, bias2 = pair
@@ -162,7 +249,7 @@ def random_pair(
     输入是标准正态的，前一个权重的行两两正交，所以 8 个隐藏单元独立同分布。
 
     Args:
-        generator: 随机数生成器。
+        generator: 随机源。
         activation: 两个卷积之间的激活函数；缺省原样通过。
 
     Returns:
@@ -182,69 +269,6 @@ def random_pair(
 
 
 # --8<-- [end:random_pair]
-
-
-# --8<-- [start:input_mask]
-def input_mask(
-    layer: nn.Module,
-    shape: tuple[int, ...],
-    output: tuple[int, ...] | EllipsisType = ...,
-) -> Tensor:
-    """标出哪些输入元素会影响指定的输出元素。
-
-    Args:
-        layer: 卷积、池化、ReLU 组成的模块；不会被修改。
-        shape: 输入的形状，如 `(N, C, H, W)`。
-        output: 输出元素的下标；`...` 表示全部输出。
-
-    Returns:
-        布尔张量，形状为 `shape`；`True` 表示该输入元素被读到。
-
-    Raises:
-        ValueError: `shape` 里有小于 1 的数。
-
-    Example:
-        >>> conv = nn.Conv2d(1, 1, kernel_size=1, stride=2)
-        >>> input_mask(conv, (1, 1, 4, 4))[0, 0].int().tolist()
-        [[1, 0, 1, 0], [0, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]]
-    """
-    if min(shape) < 1:
-        raise ValueError(f"shape 的各维须 >= 1，收到 {shape}")
-    layer = copy.deepcopy(layer)
-    for parameter in layer.parameters():
-        nn.init.ones_(parameter)  # 全为正：梯度不会相消，ReLU 不会失活
-    x = torch.ones(shape, requires_grad=True)
-    (gradient,) = torch.autograd.grad(layer(x)[output].sum(), x)
-    return gradient != 0
-
-
-# --8<-- [end:input_mask]
-
-
-# --8<-- [start:bottleneck_reads]
-def bottleneck_reads(block: Bottleneck, size: int) -> tuple[float, float]:
-    """给出瓶颈块的残差分支与捷径各读到输入的多大比例。
-
-    Args:
-        block: 瓶颈块。
-        size: 输入的高与宽，单位为像素，须 `>= 1`。
-
-    Returns:
-        残差分支读到的比例与捷径读到的比例，都在 `[0, 1]` 内。
-
-    Example:
-        >>> bottleneck_reads(Bottleneck(4, 2, 8, stride=2), size=6)
-        (1.0, 0.25)
-    """
-    branch = nn.Sequential(block.reduce, block.spatial, block.expand)
-    shape = (1, block.reduce.in_channels, size, size)
-    branch_mask, shortcut_mask = (
-        input_mask(m, shape) for m in (branch, block.shortcut)
-    )
-    return float(branch_mask.double().mean()), float(shortcut_mask.double().mean())
-
-
-# --8<-- [end:bottleneck_reads]
 
 
 # --8<-- [start:output_height]
@@ -268,138 +292,67 @@ def output_height(layer: nn.Module, shape: tuple[int, ...]) -> int:
 # --8<-- [end:output_height]
 
 
-# --8<-- [start:counted_parameters]
-def counted_parameters(layer: nn.Module) -> int:
-    """数出一个模块的参数个数。
+# --8<-- [start:input_mask]
+def input_mask(
+    layer: nn.Module,
+    shape: tuple[int, ...],
+    index: tuple[int, ...] | EllipsisType = ...,
+) -> Tensor:
+    """标出哪些输入元素会影响指定的输出元素。
 
     Args:
-        layer: 任意模块。
+        layer: 卷积、池化、ReLU 组成的模块；不会被修改。
+        shape: 输入的形状，如 `(N, C, H, W)`。
+        index: 输出元素的下标；`...` 表示全部输出。
 
     Returns:
-        全部参数张量的元素个数之和。
+        布尔张量，形状为 `shape`；`True` 表示该输入元素被读到。
+
+    Raises:
+        ValueError: `shape` 里有小于 1 的数。
 
     Example:
-        >>> counted_parameters(nn.Conv2d(3, 4, 1))
-        16
+        >>> conv = nn.Conv2d(1, 1, kernel_size=1, stride=2)
+        >>> input_mask(conv, (1, 1, 4, 4))[0, 0].int().tolist()
+        [[1, 0, 1, 0], [0, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]]
     """
-    return sum(parameter.numel() for parameter in layer.parameters())
+    if min(shape) < 1:
+        raise ValueError(f"shape 的各维须 >= 1，收到 {shape}")
+    layer = copy.deepcopy(layer)
+    for parameter in layer.parameters():
+        nn.init.ones_(parameter)  # 全为正：梯度不会相消，ReLU 不会失活
+    x = torch.ones(shape, requires_grad=True)
+    (gradient,) = torch.autograd.grad(layer(x)[index].sum(), x)
+    return gradient != 0
 
 
-# --8<-- [end:counted_parameters]
+# --8<-- [end:input_mask]
 
 
-# --8<-- [start:counted_multiply_adds]
-def counted_multiply_adds(layer: nn.Module, x: Tensor) -> int:
-    """让 PyTorch 的计数器数出一次前向的乘加次数。
+# --8<-- [start:bottleneck_reads]
+def bottleneck_reads(block: Bottleneck, side: int) -> tuple[float, float]:
+    """给出瓶颈块的残差分支与捷径各读到输入的多大比例。
 
     Args:
-        layer: 任意模块。
-        x: 输入，形状由 `layer` 决定。
+        block: 瓶颈块。
+        side: 输入的高与宽，单位为像素，须 `>= 1`。
 
     Returns:
-        乘加次数，即 `FlopCounterMode` 的总数的一半（它把一次乘加计为 2）。
+        残差分支读到的比例与捷径读到的比例，都在 `[0, 1]` 内。
 
     Example:
-        >>> counted_multiply_adds(nn.Conv2d(3, 4, 1), torch.ones(1, 3, 2, 2))
-        48
-
-    Source:
-        `torch.utils.flop_counter` 的文档。
+        >>> bottleneck_reads(Bottleneck(4, 2, 8, stride=2), side=6)
+        (1.0, 0.25)
     """
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        layer(x)
-    return int(counter.get_total_flops()) // 2
+    branch = nn.Sequential(block.reduce, block.spatial, block.expand)
+    shape = (1, block.reduce.in_channels, side, side)
+    branch_mask, shortcut_mask = (
+        input_mask(m, shape) for m in (branch, block.shortcut)
+    )
+    return float(branch_mask.double().mean()), float(shortcut_mask.double().mean())
 
 
-# --8<-- [end:counted_multiply_adds]
-
-
-# --8<-- [start:moved_elements]
-def moved_elements(layer: nn.Module, x: Tensor) -> int:
-    """数出一次前向至少要搬的元素：每个卷积把输入、权重各读一次，把输出写一次。
-
-    Args:
-        layer: 由二维卷积和别的层组成的模块；别的层不计。
-        x: 输入，形状由 `layer` 决定。
-
-    Returns:
-        元素个数。
-
-    Example:
-        >>> moved_elements(nn.Conv2d(3, 4, 1, bias=False), torch.ones(1, 3, 2, 2))
-        40
-    """
-    counts = []
-
-    def count(conv: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        counts.append(sum(t.numel() for t in (*inputs, *conv.parameters(), output)))
-
-    convs = [part for part in layer.modules() if isinstance(part, nn.Conv2d)]
-    handles = [conv.register_forward_hook(count) for conv in convs]
-    with torch.no_grad():
-        layer(x)
-    for handle in handles:
-        handle.remove()
-    return sum(counts)
-
-
-# --8<-- [end:moved_elements]
-
-
-# --8<-- [start:stack_cost]
-def stack_cost(
-    channels: Sequence[int],
-    sizes: Sequence[int],
-    size: int,
-    groups: Sequence[int] | None = None,
-) -> tuple[int, int, int]:
-    """数出一串卷积处理一张方形图的代价。
-
-    Args:
-        channels: 从输入到输出的各个通道数。
-        sizes: 各层核的边长。
-        size: 图的高与宽，单位为像素。
-        groups: 各层的分组数；`None` 表示都不分组。
-
-    Returns:
-        参数个数、乘加次数、至少要搬的元素个数。
-
-    Example:
-        >>> stack_cost((192, 32), (5,), size=28)
-        (153600, 120422400, 329216)
-    """
-    net = conv_stack(channels, sizes, groups)
-    x = torch.zeros(1, channels[0], size, size)
-    adds, moved = counted_multiply_adds(net, x), moved_elements(net, x)
-    return counted_parameters(net), adds, moved
-
-
-# --8<-- [end:stack_cost]
-
-
-# --8<-- [start:separable_gap]
-def separable_gap(x: Tensor, depthwise: Tensor, pointwise: Tensor) -> float:
-    """给出深度可分离卷积与等价的普通卷积之间最大的差。
-
-    Args:
-        x: 特征图，形状 `(N, C_in, H, W)`。
-        depthwise: 每个通道一个核，形状 `(C_in, K, K)`，`K` 须为奇数。
-        pointwise: 1×1 卷积的权重，形状 `(C_out, C_in)`。
-
-    Returns:
-        全部输出元素之差的绝对值的最大者。
-
-    Example:
-        >>> separable_gap(*small_integers(0, (1, 6, 8, 8), (6, 3, 3), (10, 6)))
-        0.0
-    """
-    kernel = separable_kernel(depthwise, pointwise)  # (C_out, C_in, K, K)
-    dense = F.conv2d(x, kernel, padding=kernel.shape[-1] // 2)
-    ours = depthwise_separable_conv(x, depthwise, pointwise)
-    return float((ours - dense).abs().max())
-
-
-# --8<-- [end:separable_gap]
+# --8<-- [end:bottleneck_reads]
 
 
 # --8<-- [start:sliding_gap]
@@ -417,7 +370,8 @@ def sliding_gap(x: Tensor, weight: Tensor) -> float:
         ValueError: 形状不符，或 `K` 大于 `H` 或 `W`。
 
     Example:
-        >>> sliding_gap(*small_integers(0, (1, 8, 7, 9), (5, 8, 3, 3)))
+        >>> generator = Generator().manual_seed(0)
+        >>> sliding_gap(*small_integers(generator, (1, 8, 7, 9), (5, 8, 3, 3)))
         0.0
 
     Source:
@@ -449,7 +403,8 @@ def pooling_gap(x: Tensor, weight: Tensor) -> float:
         ValueError: 形状不符（由 `pointwise_conv` 检查）。
 
     Example:
-        >>> pooling_gap(*small_integers(0, (2, 16, 8, 8), (10, 16)))
+        >>> generator = Generator().manual_seed(0)
+        >>> pooling_gap(*small_integers(generator, (2, 16, 8, 8), (10, 16)))
         0.0
 
     Source:
@@ -461,3 +416,29 @@ def pooling_gap(x: Tensor, weight: Tensor) -> float:
 
 
 # --8<-- [end:pooling_gap]
+
+
+# --8<-- [start:separable_gap]
+def separable_gap(x: Tensor, depthwise: Tensor, pointwise: Tensor) -> float:
+    """给出深度可分离卷积与等价的普通卷积之间最大的差。
+
+    Args:
+        x: 特征图，形状 `(N, C_in, H, W)`。
+        depthwise: 每个通道一个核，形状 `(C_in, K, K)`，`K` 须为奇数。
+        pointwise: 1×1 卷积的权重，形状 `(C_out, C_in)`。
+
+    Returns:
+        全部输出元素之差的绝对值的最大者。
+
+    Example:
+        >>> shapes = (1, 6, 8, 8), (6, 3, 3), (10, 6)
+        >>> separable_gap(*small_integers(Generator().manual_seed(0), *shapes))
+        0.0
+    """
+    kernel = separable_kernel(depthwise, pointwise)  # (C_out, C_in, K, K)
+    dense = F.conv2d(x, kernel, padding=kernel.shape[-1] // 2)
+    ours = depthwise_separable_conv(x, depthwise, pointwise)
+    return float((ours - dense).abs().max())
+
+
+# --8<-- [end:separable_gap]

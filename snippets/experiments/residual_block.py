@@ -2,11 +2,11 @@
 
 import copy
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from snippets.digits import digits_split, train_classifier
@@ -14,7 +14,7 @@ from snippets.residual_block import (
     PlainBlock,
     PreActivationBlock,  # noqa: F401  登记的主张用到
     ResidualBlock,
-    deep_net,
+    deep_classifier,
     scale_branch_,
 )
 
@@ -121,27 +121,33 @@ def decay_alone(lr: float, weight_decay: float, steps: int) -> float:
 
 # --8<-- [start:train_from_zero]
 def train_from_zero(
-    weight_decay: float, *, batch_norm: bool = False, steps: int = 100, seed: int
-) -> dict[str, float]:
+    weight_decay: float,
+    seeds: Sequence[int],
+    *,
+    batch_norm: bool = False,
+    steps: int = 100,
+) -> list[dict[str, float]]:
     """从分支为零出发训练 8 层的残差网络，返回训练损失与分支此时的大小。
 
     数据是手写数字，学习率 0.02，衰减作用于全部参数；出发时每块只剩捷径。
 
     Args:
         weight_decay: 衰减系数 λ，须 `>= 0`。
+        seeds: 权重与抽样的随机种子。
         batch_norm: 是否加 BN；有 BN 时置零的是每个分支末个 BN 的 γ 与 β。
         steps: 更新次数，须 `>= 1`。
-        seed: 权重与抽样的随机种子。
 
     Returns:
-        `loss` 是最后 20 步的平均损失，单位 nat；`W` 是 `W^{[l+2]}` 的范数，
-        `branch` 是分支与捷径的输出的范数之比，这两个取三块的平均。
+        一个种子一项：`loss` 是最后 20 步的平均损失，单位 nat；
+        `W` 是 `W^{[l+2]}` 的范数，`branch` 是分支与捷径的输出的范数之比，
+        这两个取三块的平均。
 
     Raises:
         ValueError: `weight_decay < 0` 或 `steps < 1`。
 
     Example:
-        >>> sorted(train_from_zero(0.1, steps=1, seed=0))
+        >>> [run] = train_from_zero(0.1, seeds=[0], steps=1)
+        >>> sorted(run)
         ['W', 'branch', 'loss']
 
     Source:
@@ -152,19 +158,23 @@ def train_from_zero(
             f"须 weight_decay >= 0、steps >= 1，收到 {weight_decay} 与 {steps}"
         )
     x, y, *_ = digits_split()
-    net = deep_net(ResidualBlock, 8, batch_norm=batch_norm, seed=seed)
-    blocks = [scale_branch_(b, 0.0) for b in net if isinstance(b, ResidualBlock)]
-    losses = train_classifier(
-        net, x, y, steps=steps, lr=0.02, weight_decay=weight_decay, seed=seed
-    )
-    a, weights, ratios = net[:3](x), [], []
-    for block in blocks:
-        weights.append(block.get_parameter("branch.3.weight").norm().item())
-        branch = block.get_submodule("branch")(a)
-        ratios.append((branch.norm() / a.norm()).item())
-        a = block(a)
-    values = (statistics.mean(v) for v in (losses[-20:], weights, ratios))
-    return dict(zip(("loss", "W", "branch"), values, strict=True))
+    runs = []
+    for seed in seeds:
+        initial, batches = (Generator().manual_seed(seed) for _ in range(2))
+        net = deep_classifier(ResidualBlock, 8, initial, batch_norm=batch_norm)
+        blocks = [scale_branch_(b, 0.0) for b in net if isinstance(b, ResidualBlock)]
+        losses = train_classifier(
+            net, x, y, batches, steps=steps, lr=0.02, weight_decay=weight_decay
+        )
+        a, weights, ratios = net[:3](x), [], []
+        for block in blocks:
+            weights.append(block.get_parameter("branch.3.weight").norm().item())
+            branch = block.get_submodule("branch")(a)
+            ratios.append((branch.norm() / a.norm()).item())
+            a = block(a)
+        values = (statistics.mean(v) for v in (losses[-20:], weights, ratios))
+        runs.append(dict(zip(("loss", "W", "branch"), values, strict=True)))
+    return runs
 
 
 # --8<-- [end:train_from_zero]
@@ -208,41 +218,41 @@ def branch_ratio(block: PlainBlock, a: Tensor, factor: float) -> float:
 # --8<-- [start:second_moments]
 def second_moments(
     blocks: int,
+    generator: Generator,
     *,
     features: int = 128,
-    batch: int = 64,
+    batch_size: int = 64,
     batch_norm: bool = False,
-    seed: int = 0,
 ) -> list[float]:
     """沿 `h ← h + W relu(h)` 逐块记录 h 的二阶矩，W 为 He 初始化。
 
     Args:
         blocks: 块数，须 `>= 0`。
+        generator: 抽输入与权重的随机源。
         features: 特征数 D，须 `>= 1`；W 的方差是 2 / D。
-        batch: 样本数，须 `>= 2`；输入取自标准正态。
+        batch_size: 样本数，须 `>= 2`；输入取自标准正态。
         batch_norm: 为真时分支换成 `BN(W relu(h))`，BN 用本批统计量，γ = 1，β = 0。
-        seed: 输入与权重的随机种子。
 
     Returns:
         长为 `blocks + 1` 的列表，第 k 项是过了 k 块之后 h 各元素平方的平均。
 
     Raises:
-        ValueError: `blocks < 0`、`features < 1` 或 `batch < 2`。
+        ValueError: `blocks < 0`、`features < 1` 或 `batch_size < 2`。
 
     Example:
-        >>> [round(moment) for moment in second_moments(3, batch_norm=True)]
+        >>> moments = second_moments(3, Generator().manual_seed(0), batch_norm=True)
+        >>> [round(moment) for moment in moments]
         [1, 2, 3, 4]
 
     Source:
         Zhang, Dauphin & Ma (2019), arXiv:1901.09321 讨论的方差增长。
     """
-    if blocks < 0 or features < 1 or batch < 2:
+    if blocks < 0 or features < 1 or batch_size < 2:
         raise ValueError(
-            "须 blocks >= 0、features >= 1、batch >= 2，"
-            f"收到 {blocks}、{features}、{batch}"
+            "须 blocks >= 0、features >= 1、batch_size >= 2，"
+            f"收到 {blocks}、{features}、{batch_size}"
         )
-    generator = torch.Generator().manual_seed(seed)
-    h = torch.randn(batch, features, generator=generator)
+    h = torch.randn(batch_size, features, generator=generator)
     moments = [h.square().mean().item()]
     for _ in range(blocks):
         weight = torch.randn(features, features, generator=generator)
@@ -291,11 +301,11 @@ def gradient_ratio(net: nn.Module, x: Tensor, y: Tensor) -> float:
 
 
 # --8<-- [start:mean_cosine]
-def mean_cosine(features: Tensor) -> float:
+def mean_cosine(a: Tensor) -> float:
     """返回不同样本的特征两两余弦的平均。
 
     Args:
-        features: 形状 `(N, D)`，须 `N >= 2`；全零的行与各行的余弦记作 0。
+        a: 形状 `(N, D)`，须 `N >= 2`；全零的行与各行的余弦记作 0。
 
     Returns:
         `[-1, 1]` 内的数；1 表示所有样本的特征同向。
@@ -310,10 +320,10 @@ def mean_cosine(features: Tensor) -> float:
     Source:
         Schoenholz et al. (2017), arXiv:1611.01232 跟踪的相关系数。
     """
-    n = len(features)
+    n = len(a)
     if n < 2:
         raise ValueError(f"至少要两个样本，收到 {n} 个")
-    unit = F.normalize(features)
+    unit = F.normalize(a)
     pairs = unit @ unit.T
     return ((pairs.sum() - pairs.trace()) / (n * (n - 1))).item()
 
@@ -347,6 +357,61 @@ class DepthRun:
 # --8<-- [end:DepthRun]
 
 
+# --8<-- [start:train_depth]
+def train_depth(
+    block_type: type[PlainBlock],
+    depth: int,
+    seeds: Sequence[int],
+    *,
+    batch_norm: bool,
+    lr: float,
+    steps: int,
+    zero_branch: bool = False,
+) -> list[DepthRun]:
+    """逐个种子搭一个网络，先量初始状态，再用手写数字训练，返回两样结果。
+
+    没有 BN 的残差网络，分支末层按 1/√块数 缩小，否则二阶矩每块翻倍、训练发散。
+
+    Args:
+        block_type: `PlainBlock` 或 `ResidualBlock`。
+        depth: 权重层数，须是 `>= 2` 的偶数。
+        seeds: 权重与抽样的随机种子。
+        batch_norm: 是否加 BN。
+        lr: 学习率。
+        steps: 更新次数，须 `>= 0`。
+        zero_branch: 残差网络是否从分支为零出发：末层置零，有 BN 时即 γ = β = 0。
+
+    Returns:
+        每个种子的初始状态与每一步的损失；初始状态在前 256 个样本上量。
+
+    Example:
+        >>> options = {"batch_norm": True, "lr": 0.1, "steps": 2}
+        >>> [len(run.losses) for run in train_depth(PlainBlock, 4, [0, 1], **options)]
+        [2, 2]
+
+    Source:
+        He et al. (2016), arXiv:1512.03385, §4.2；
+        1/√块数 的缩放见 Radford et al. (2019), GPT-2。
+    """
+    x, y, *_ = digits_split()
+    runs = []
+    for seed in seeds:
+        initial, batches = (Generator().manual_seed(seed) for _ in range(2))
+        net = deep_classifier(block_type, depth, initial, batch_norm=batch_norm)
+        blocks = [layer for layer in net if isinstance(layer, ResidualBlock)]
+        for layer in blocks:
+            shrink = 1.0 if batch_norm else len(blocks) ** -0.5
+            scale_branch_(layer, 0.0 if zero_branch else shrink)
+        cosine = mean_cosine(net[:-1](x[:256]).detach())
+        ratio = gradient_ratio(net, x[:256], y[:256])
+        losses = train_classifier(net, x, y, batches, steps=steps, lr=lr)
+        runs.append(DepthRun(ratio, cosine, losses))
+    return runs
+
+
+# --8<-- [end:train_depth]
+
+
 # --8<-- [start:mean_loss]
 def mean_loss(runs: Sequence[DepthRun], last: int = 10) -> float:
     """返回几次训练的最后若干步的平均损失。
@@ -374,57 +439,3 @@ def mean_loss(runs: Sequence[DepthRun], last: int = 10) -> float:
 
 
 # --8<-- [end:mean_loss]
-
-
-# --8<-- [start:train_depth]
-def train_depth(
-    block: type[PlainBlock],
-    depth: int,
-    seeds: Iterable[int],
-    *,
-    batch_norm: bool,
-    lr: float,
-    steps: int,
-    zero_branch: bool = False,
-) -> list[DepthRun]:
-    """逐个种子搭一个网络，先量初始状态，再用手写数字训练，返回两样结果。
-
-    没有 BN 的残差网络，分支末层按 1/√块数 缩小，否则二阶矩每块翻倍、训练发散。
-
-    Args:
-        block: `PlainBlock` 或 `ResidualBlock`。
-        depth: 权重层数，须是 `>= 2` 的偶数。
-        seeds: 权重与抽样的随机种子。
-        batch_norm: 是否加 BN。
-        lr: 学习率。
-        steps: 更新次数，须 `>= 0`。
-        zero_branch: 残差网络是否从分支为零出发：末层置零，有 BN 时即 γ = β = 0。
-
-    Returns:
-        每个种子的初始状态与每一步的损失；初始状态在前 256 个样本上量。
-
-    Example:
-        >>> options = {"batch_norm": True, "lr": 0.1, "steps": 2}
-        >>> [len(run.losses) for run in train_depth(PlainBlock, 4, [0, 1], **options)]
-        [2, 2]
-
-    Source:
-        He et al. (2016), arXiv:1512.03385, §4.2；
-        1/√块数 的缩放见 Radford et al. (2019), GPT-2。
-    """
-    x, y, *_ = digits_split()
-    runs = []
-    for seed in seeds:
-        net = deep_net(block, depth, batch_norm=batch_norm, seed=seed)
-        blocks = [layer for layer in net if isinstance(layer, ResidualBlock)]
-        for layer in blocks:
-            shrink = 1.0 if batch_norm else len(blocks) ** -0.5
-            scale_branch_(layer, 0.0 if zero_branch else shrink)
-        cosine = mean_cosine(net[:-1](x[:256]).detach())
-        ratio = gradient_ratio(net, x[:256], y[:256])
-        losses = train_classifier(net, x, y, steps=steps, lr=lr, seed=seed)
-        runs.append(DepthRun(ratio, cosine, losses))
-    return runs
-
-
-# --8<-- [end:train_depth]

@@ -1,6 +1,6 @@
 """抽样落在哪里，试几次能中，以及 β 的窗口里有多少权重。"""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import optuna
@@ -19,30 +19,34 @@ from snippets.search_space import (
 )
 
 
-# --8<-- [start:value_shares]
-def value_shares(samples: ArrayLike) -> dict[float, float]:
-    """数出每个不同取值所占的比例。
+# --8<-- [start:draw_rates]
+def draw_rates(
+    low: float, high: float, size: int, rng: np.random.Generator
+) -> dict[str, NDArray[np.float64]]:
+    """用线性与对数两种尺度，各在 [low, high] 里抽学习率。
 
     Args:
-        samples: 样本，形状任意，不能为空。
+        low: 下界，须 `> 0`。
+        high: 上界，须大于 `low`。
+        size: 每种尺度抽的个数。
+        rng: 随机源。
 
     Returns:
-        取值到占比的字典，按取值从小到大；占比之和为 1。
+        `linear` 与 `log`，形状各 `(size,)`。
 
     Raises:
-        ValueError: 没有样本。
+        ValueError: 不满足 `0 < low < high`。
 
     Example:
-        >>> value_shares([2, 3, 3, 4])
-        {2: 0.25, 3: 0.5, 4: 0.25}
+        >>> rates = draw_rates(1e-3, 1.0, 9999, np.random.default_rng(0))
+        >>> {name: round(float(np.mean(lr < 0.1)), 1) for name, lr in rates.items()}
+        {'linear': 0.1, 'log': 0.7}
     """
-    values, counts = np.unique(np.asarray(samples), return_counts=True)
-    if not len(values):
-        raise ValueError("至少要有一个样本，收到 0 个")
-    return dict(zip(values.tolist(), (counts / counts.sum()).tolist(), strict=True))
+    log = sample_log_uniform(low, high, size, rng)
+    return {"linear": sample_uniform(low, high, size, rng), "log": log}
 
 
-# --8<-- [end:value_shares]
+# --8<-- [end:draw_rates]
 
 
 # --8<-- [start:bin_shares]
@@ -70,32 +74,6 @@ def bin_shares(samples: ArrayLike, edges: ArrayLike) -> NDArray[np.float64]:
 
 
 # --8<-- [end:bin_shares]
-
-
-# --8<-- [start:ema_weights]
-def ema_weights(beta: float, length: int) -> NDArray[np.float64]:
-    """返回指数加权平均给最近 length 步的权重，最近的一步在前。
-
-    Args:
-        beta: 衰减系数，须在 `[0, 1)`。
-        length: 步数，须 `>= 0`。
-
-    Returns:
-        形状 `(length,)`，第 `k` 个是 `(1 - beta) * beta**k`。
-
-    Raises:
-        ValueError: `beta` 不在 `[0, 1)`，或 `length < 0`。
-
-    Example:
-        >>> ema_weights(0.5, 3).tolist()
-        [0.5, 0.25, 0.125]
-    """
-    if not (0 <= beta < 1 and length >= 0):
-        raise ValueError(f"须 0 <= β < 1 且 length >= 0，收到 {beta} 与 {length}")
-    return (1 - beta) * beta ** np.arange(length, dtype=np.float64)
-
-
-# --8<-- [end:ema_weights]
 
 
 # --8<-- [start:cdf_gap]
@@ -163,71 +141,43 @@ def steps_to_shrink(lr: float, ratio: float = 1e-3) -> int:
 # --8<-- [end:steps_to_shrink]
 
 
-# --8<-- [start:draw_rates]
-def draw_rates(
-    low: float, high: float, size: int, rng: np.random.Generator
-) -> dict[str, NDArray[np.float64]]:
-    """用线性与对数两种尺度，各在 [low, high] 里抽学习率。
-
-    Args:
-        low: 下界，须 `> 0`。
-        high: 上界，须大于 `low`。
-        size: 每种尺度抽的个数。
-        rng: 随机数发生器。
-
-    Returns:
-        `linear` 与 `log`，形状各 `(size,)`。
-
-    Raises:
-        ValueError: 不满足 `0 < low < high`。
-
-    Example:
-        >>> rates = draw_rates(1e-3, 1.0, 9999, np.random.default_rng(0))
-        >>> {name: round(float(np.mean(lr < 0.1)), 1) for name, lr in rates.items()}
-        {'linear': 0.1, 'log': 0.7}
-    """
-    log = sample_log_uniform(low, high, size, rng)
-    return {"linear": sample_uniform(low, high, size, rng), "log": log}
-
-
-# --8<-- [end:draw_rates]
-
-
-# --8<-- [start:hit_rates]
-def hit_rates(
-    best: float, trials: int, repeats: int, rng: np.random.Generator
+# --8<-- [start:near_best_shares]
+def near_best_shares(
+    best: float, n_trials: int, repeats: int, rng: np.random.Generator
 ) -> dict[str, float]:
-    """返回在 [0.001, 1] 里试 trials 次，至少一次与 best 相差不到一倍的频率。
+    """返回在 [0.001, 1] 里试 n_trials 次，至少一次与 best 相差不到一倍的频率。
 
     Args:
         best: 最好的学习率，须在 `[0.002, 0.5]` 内，使 `[best / 2, 2 * best]` 不出界。
-        trials: 每次搜索的试验次数，须 `>= 1`。
+        n_trials: 每次搜索的试验次数，须 `>= 1`。
         repeats: 重复搜索的次数，须 `>= 1`。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         `linear` 与 `log` 两种尺度各自的命中频率。
 
     Raises:
-        ValueError: `best` 不在 `[0.002, 0.5]` 内，或 `trials < 1`，或 `repeats < 1`。
+        ValueError: `best` 不在 `[0.002, 0.5]` 内，或 `n_trials < 1`，或 `repeats < 1`。
 
     Example:
-        >>> rates = hit_rates(0.01, 10, 1000, np.random.default_rng(0))
+        >>> rates = near_best_shares(0.01, 10, 1000, np.random.default_rng(0))
         >>> {name: round(rate, 1) for name, rate in rates.items()}
         {'linear': 0.1, 'log': 0.9}
     """
     if not 0.002 <= best <= 0.5:
         raise ValueError(f"best 须在 [0.002, 0.5] 内，收到 {best}")
-    if trials < 1 or repeats < 1:
-        raise ValueError(f"须 trials >= 1 且 repeats >= 1，收到 {trials} 与 {repeats}")
+    if n_trials < 1 or repeats < 1:
+        raise ValueError(
+            f"须 n_trials >= 1 且 repeats >= 1，收到 {n_trials} 与 {repeats}"
+        )
     rates = {}
-    for name, lr in draw_rates(1e-3, 1, repeats * trials, rng).items():
+    for name, lr in draw_rates(1e-3, 1, repeats * n_trials, rng).items():
         hit = (best / 2 <= lr) & (lr <= best * 2)
-        rates[name] = float(hit.reshape(repeats, trials).any(axis=1).mean())
+        rates[name] = float(hit.reshape(repeats, n_trials).any(axis=1).mean())
     return rates
 
 
-# --8<-- [end:hit_rates]
+# --8<-- [end:near_best_shares]
 
 
 # --8<-- [start:powers_as_written]
@@ -253,6 +203,32 @@ def powers_as_written(exponents: Iterable[int]) -> list[int]:
 # --8<-- [end:powers_as_written]
 
 
+# --8<-- [start:value_shares]
+def value_shares(samples: ArrayLike) -> dict[float, float]:
+    """数出每个不同取值所占的比例。
+
+    Args:
+        samples: 样本，形状任意，不能为空。
+
+    Returns:
+        取值到占比的字典，按取值从小到大；占比之和为 1。
+
+    Raises:
+        ValueError: 没有样本。
+
+    Example:
+        >>> value_shares([2, 3, 3, 4])
+        {2: 0.25, 3: 0.5, 4: 0.25}
+    """
+    values, counts = np.unique(np.asarray(samples), return_counts=True)
+    if not len(values):
+        raise ValueError("至少要有一个样本，收到 0 个")
+    return dict(zip(values.tolist(), (counts / counts.sum()).tolist(), strict=True))
+
+
+# --8<-- [end:value_shares]
+
+
 # --8<-- [start:draw_units]
 def draw_units(
     low: int, high: int, size: int, rng: np.random.Generator
@@ -263,7 +239,7 @@ def draw_units(
         low: 最少的单元数，须 `>= 1`。
         high: 上界，取不到，须大于 `low`。
         size: 每种尺度抽的个数。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         `linear` 与 `log`，形状各 `(size,)`。
@@ -285,7 +261,7 @@ def draw_units(
 
 # --8<-- [start:width_errors]
 def width_errors(
-    widths: Iterable[int], seeds: Iterable[int], epochs: int = 6
+    widths: Iterable[int], seeds: Sequence[int], epochs: int = 6
 ) -> NDArray[np.float64]:
     """在手写数字上，每个种子、每种宽度各训练一个单隐藏层网络，返回验证错误率。
 
@@ -340,7 +316,7 @@ def draw_windows(
         low: β 的下界，须 `>= 0`。
         high: β 的上界，须大于 `low` 且 `< 1`。
         size: 每种抽法抽的个数。
-        rng: 随机数发生器。
+        rng: 随机源。
 
     Returns:
         `linear`（线性抽 β）与 `log`（1 − β 对数均匀），单位为步，形状各 `(size,)`。
@@ -392,19 +368,45 @@ def map_exponents(
 # --8<-- [end:map_exponents]
 
 
-# --8<-- [start:optuna_draws]
-def optuna_draws(trials: int, seed: int) -> dict[str, NDArray[np.float64]]:
-    """让 Optuna 随机抽 trials 组超参数，返回每个超参数的全部取值。
+# --8<-- [start:ema_weights]
+def ema_weights(beta: float, length: int) -> NDArray[np.float64]:
+    """返回指数加权平均给最近 length 步的权重，最近的一步在前。
 
     Args:
-        trials: 组数，须 `>= 1`。
+        beta: 衰减系数，须在 `[0, 1)`。
+        length: 步数，须 `>= 0`。
+
+    Returns:
+        形状 `(length,)`，第 `k` 个是 `(1 - beta) * beta**k`。
+
+    Raises:
+        ValueError: `beta` 不在 `[0, 1)`，或 `length < 0`。
+
+    Example:
+        >>> ema_weights(0.5, 3).tolist()
+        [0.5, 0.25, 0.125]
+    """
+    if not (0 <= beta < 1 and length >= 0):
+        raise ValueError(f"须 0 <= β < 1 且 length >= 0，收到 {beta} 与 {length}")
+    return (1 - beta) * beta ** np.arange(length, dtype=np.float64)
+
+
+# --8<-- [end:ema_weights]
+
+
+# --8<-- [start:optuna_draws]
+def optuna_draws(n_trials: int, seed: int) -> dict[str, NDArray[np.float64]]:
+    """让 Optuna 随机抽 n_trials 组超参数，返回每个超参数的全部取值。
+
+    Args:
+        n_trials: 组数，须 `>= 1`。
         seed: 采样器的随机种子。
 
     Returns:
-        超参数名到取值，形状各 `(trials,)`。
+        超参数名到取值，形状各 `(n_trials,)`。
 
     Raises:
-        ValueError: `trials < 1`。
+        ValueError: `n_trials < 1`。
 
     Example:
         >>> draws = optuna_draws(50, seed=0)
@@ -414,12 +416,12 @@ def optuna_draws(trials: int, seed: int) -> dict[str, NDArray[np.float64]]:
     Source:
         Akiba et al. (2019), arXiv:1907.10902.
     """
-    if trials < 1:
-        raise ValueError(f"trials 须 >= 1，收到 {trials}")
+    if n_trials < 1:
+        raise ValueError(f"n_trials 须 >= 1，收到 {n_trials}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     rows = []
-    for _ in range(trials):
+    for _ in range(n_trials):
         trial = study.ask()
         trial.suggest_float("learning_rate", 1e-3, 1, log=True)
         trial.suggest_float("without_log", 1e-3, 1)  # 漏写 log=True
