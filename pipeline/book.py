@@ -13,7 +13,7 @@ import html
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ from pipeline.cells import Cell
 from pipeline.citations import Citations
 from pipeline.execution import Executor
 from pipeline.faults import Fault
+from pipeline.figure import FigureError
 from pipeline.katex import Katex
 from pipeline.runs import Run
 
@@ -131,6 +132,7 @@ class Book:
         self.pages: dict[str, Page] = {}
         self.measures: dict[str, float] = {}  # 主张的 id 到量出的值
         self.page = Page("", "")  # 正在画的一页
+        self.stopped = False  # 有人按了 Ctrl-C
         self.directives = {
             "claims": self._claims,
             "questions": self._questions,
@@ -161,7 +163,8 @@ class Book:
 
     def run(self) -> None:
         """取出各页的输出；变了的几页并排运行，一核一页。"""
-        preamble = (HERE / "preamble.py").read_text(encoding="utf-8")
+        first = [HERE / "preamble.py", HERE / "rules.py"]
+        preamble = "\n".join(path.read_text(encoding="utf-8") for path in first)
         versions = {
             **runs.versions(),
             **execution.ENVIRONMENT,
@@ -177,12 +180,21 @@ class Book:
             else:
                 stale.append((page, notebook))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(lambda job: self._run_page(*job), stale))
+            running = [pool.submit(self._run_page, *work) for work in stale]
+            try:
+                for job in running:
+                    job.result()
+            except BaseException:  # Ctrl-C 也是
+                self.stopped = True
+                while wait(running, timeout=0.1).not_done:
+                    execution.kill_kernels()
+                raise
 
     def _run_page(self, page: Page, notebook: str) -> None:
         """运行一页，记进缓存；中断了就记下原因。"""
         try:
-            found = execution.run(partial(self.execute, page.name, notebook))
+            execute = partial(self.execute, page.name, notebook)
+            found = execution.run(execute, lambda: self.stopped)
         except execution.Interrupted as error:
             cell = runs.cell_at(page.cells, error.index)
             page.faults.add(Fault(cell.line, str(error)))
@@ -198,12 +210,19 @@ class Book:
             if not page.runs:
                 continue
             if page.runs["preamble"].outputs:
-                self.troubles.add("pipeline/preamble.py 运行时有输出或出错，请改正")
+                self.troubles.add(
+                    "pipeline/preamble.py 或 rules.py 运行时有输出或出错，请改正"
+                )
             self.measures |= runs.read_measures(page.runs)
             page.faults.update(runs.check_runs(page.cells, page.runs))
+        self.troubles.update(claims.check_registry(self.claims.values(), self._said()))
         blocks = {p.name: p.cells for p in self.pages.values() if p.readable}
         for name, fault in claims.check(self.claims, self.measures, blocks):
             self.pages[name].faults.add(fault)
+
+    def _said(self) -> dict[str, str]:
+        """题的名字到它的页面全文，有页面的才有。"""
+        return {name.removesuffix(".md"): p.text for name, p in self.pages.items()}
 
     def prepare(self, name: str) -> str:
         """给出一页交给 Markdown 的正文：没有页首，指令与引用换成内容，代码块换成记号。
@@ -277,7 +296,11 @@ class Book:
         parts = [code, self._sources(cell)]
         if cell.runs:
             run = self.page.runs.get(f"cell-{number}", Run(None, []))
-            output = drawing.render_outputs(cell, run.outputs, f"f{number}")
+            try:
+                output = drawing.render_outputs(cell, run.outputs, f"f{number}")
+            except FigureError as error:
+                output = ""
+                self.page.faults.add(Fault(cell.line, str(error)))
             parts.append(f'<div class="output">{output}</div>')
         else:
             parts.append('<p class="cell-note">这一段不运行。</p>')
@@ -360,7 +383,8 @@ class Book:
         listed = [claim for claim in self.claims.values() if claim.stem == stem]
         if not listed:
             return ""
-        rows = claims.tabulate(listed, self.measures, f"{stem}.md")
+        page = self.pages.get(f"{stem}.md")
+        rows = claims.tabulate(listed, self.measures, page.text if page else "")
         return "\n".join(['<div class="evidence" markdown>', "", *rows, "", "</div>"])
 
     def _questions(self, view: str) -> str:

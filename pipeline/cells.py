@@ -129,6 +129,9 @@ def _read_cell(fence: Fence, source: Citations) -> tuple[Cell, list[Fault]]:
         options = {}
     if not "".join(fence.body).strip():
         found.append(Fault(fence.line, "这一块是空的，请写上代码或删掉它"))
+    if magic := next((line for line in fence.body if line.startswith("%%")), ""):
+        message = f"不支持 {magic.split()[0]} 这样整格的魔法；请写成普通的 Python"
+        found.append(Fault(fence.line, message))
     code: list[str] = []
     lines: list[int] = []
     origins: list[str] = []

@@ -5,7 +5,7 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -50,6 +50,7 @@ class Claim:
         relation: 实测与预期应有的关系：`≈`、`=`、`<`、`>`。
         tolerance: `≈` 容许的差，写法同 `expected`。
         because: 容许的差从哪里来。
+        line: 在登记文件里的行号。
     """
 
     id: str
@@ -62,6 +63,17 @@ class Claim:
     relation: str = "≈"
     tolerance: str = "0"
     because: str = ""
+    line: int = 1
+
+    @property
+    def mark(self) -> str:
+        """页面上的标记。"""
+        return f"[[{self.id}]]"
+
+    @property
+    def place(self) -> str:
+        """登记在哪个文件的哪一行。"""
+        return f"tests/claims/{self.stem}.toml:{self.line}"
 
     @property
     def function(self) -> str:
@@ -140,11 +152,11 @@ def read_claims(folder: Path) -> tuple[dict[str, Claim], list[str]]:
             continue
         for name, entry in entries.items():
             try:
-                claim = _read_claim(name, path.stem, entry)
+                line = find_line(text, f"[{name}]")
+                claim = replace(_read_claim(name, path.stem, entry), line=line)
                 if name in claims:
                     raise ClaimError(f"与 {claims[name].stem}.toml 里的重名，请改名")
             except ClaimError as error:
-                line = find_line(text, f"[{name}]")
                 errors.append(f"{where}:{line}: 主张 {name} {error}")
             else:
                 claims[name] = claim
@@ -155,7 +167,7 @@ def _read_claim(name: str, stem: str, given: object) -> Claim:
     if not isinstance(given, dict):
         raise ClaimError("应是一张表")
     entry: dict[str, Any] = given | {"id": name, "stem": stem}
-    known = {field.name: field.default is MISSING for field in fields(Claim)}
+    known = {f.name: f.default is MISSING for f in fields(Claim) if f.name != "line"}
     if unknown := sorted(set(entry) - set(known)):
         raise ClaimError(f"的 {'、'.join(unknown)} 不是已知的键")
     if missing := [key for key, needed in known.items() if needed and key not in entry]:
@@ -240,15 +252,33 @@ def check(
             yield page, Fault(1, f"登记的主张 {claim.id} {message}")
 
 
+def check_registry(claims: Iterable[Claim], said: Mapping[str, str]) -> Iterator[str]:
+    """逐个给出登记与页面对不上的地方，指出登记文件的行。
+
+    Args:
+        claims: 登记的主张。
+        said: 题的名字到它的页面全文。
+    """
+    for claim in claims:
+        page = f"docs/{claim.stem}.md"
+        if claim.stem not in said:
+            yield f"{claim.place}: 没有 {page} 这一页；请改登记文件的名字，或写这一页"
+        elif claim.mark not in said[claim.stem]:
+            yield (
+                f"{claim.place}: {page} 里没有 {claim.mark}；"
+                "请在它支持的那句话后面写上，或改 id"
+            )
+
+
 def tabulate(
-    claims: Iterable[Claim], measures: Mapping[str, float], page: str
+    claims: Iterable[Claim], measures: Mapping[str, float], said: str
 ) -> Iterable[str]:
     """逐行给出证据页上一题的表。
 
     Args:
         claims: 这一题的主张。
         measures: 主张的 id 到页面上量出的值。
-        page: 这一题的页面。
+        said: 这一题的页面全文。
     """
     yield "| 主张 | 预期 | 实测 | 依据 | 查看 |"
     yield "| --- | --- | --- | --- | --- |"
@@ -257,13 +287,14 @@ def tabulate(
         basis = claim.source
         if claim.because:
             basis += f"<br>容差：{claim.because}"
+        quote = f"[原句]({claim.stem}.md#claim-{claim.id}) "
         cells = [
             f'<a id="{claim.id}"></a>{claim.statement}',
             claim.describe(),
             claim.show(measures.get(claim.id)),
             basis,
             '<span data-search-exclude="true">'
-            f"[原句]({page}#claim-{claim.id}) "
+            f"{quote if claim.mark in said else ''}"
             f"[函数](reference/{claim.stem}.md#{module}.{claim.function}) "
             f"[测试](#test) `{claim.id}`</span>",
         ]

@@ -23,9 +23,9 @@ from pygments.token import (
 from pipeline.cells import Cell
 from pipeline.figure import tidy_svg
 
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
 PLAIN = {Name, Operator, Punctuation, Text, Whitespace}
 PLAIN |= {Keyword.Constant, Name.Function.Magic, Name.Variable.Magic, String.Affix}
+OBJECT = re.compile(r"<[\w.]+ object>")  # 没有文字的形式
 QUOTED = {String.Single, String.Interpol}
 
 
@@ -149,9 +149,10 @@ RENDERERS: dict[str, Callable[[str, Cell, str], str]] = {
 
 
 def choose(data: Mapping[str, Any]) -> str | None:
-    """给出一个输出该按哪一种画；没有能画的，或它是一张画不了的图，则给 `None`。
+    """给出一个输出该按哪一种画；没有能画的，则给 `None`。
 
-    HTML 只画 pandas 一类的表格，别的用它的文字。
+    HTML 只画 pandas 一类的表格，别的用它的文字；文字若只是 `<… object>`，或它是一张画不
+    了的图，就不能画。
 
     Args:
         data: 种类到内容，nbformat 的形式。
@@ -159,8 +160,11 @@ def choose(data: Mapping[str, Any]) -> str | None:
     if any(kind.startswith("image/") and kind not in RENDERERS for kind in data):
         return None
     for kind in RENDERERS:
-        if kind in data and (kind != "text/html" or _is_table(data[kind])):
-            return kind
+        if kind not in data or (kind == "text/html" and not _is_table(data[kind])):
+            continue
+        if kind == "text/plain" and OBJECT.fullmatch(data[kind].strip()):
+            continue
+        return kind
     return None
 
 
@@ -169,5 +173,5 @@ def _is_table(text: str) -> bool:
 
 
 def _pre(text: str, attributes: str = "") -> str:
-    shown = html.escape(ANSI.sub("", text).rstrip("\n"), quote=False)
+    shown = html.escape(text.rstrip("\n"), quote=False)
     return f'<pre{attributes} tabindex="0"><samp>{shown}</samp></pre>'

@@ -1,10 +1,12 @@
 """运行一页的代码：谁来运行都要守的约定、时限、出了事怎么说。"""
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
+import psutil
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -80,11 +82,15 @@ def client_options() -> dict[str, Any]:
     }
 
 
-def run(execute: Callable[[Callable[[int], None]], T]) -> T:
+def run(
+    execute: Callable[[Callable[[int], None]], T],
+    stopped: Callable[[], bool] = lambda: False,
+) -> T:
     """运行一个笔记本；内核没有启动起来就再启动。
 
     Args:
         execute: 启动内核、运行各格，给出结果；轮到第几格，就用它的参数报告。
+        stopped: 是不是已经叫停：叫停了就不再启动。
 
     Returns:
         `execute` 给出的结果。
@@ -95,6 +101,8 @@ def run(execute: Callable[[Callable[[int], None]], T]) -> T:
     """
     reason = ""
     for _ in range(STARTS):
+        if stopped():
+            break
         reached: list[int] = []
         try:
             return execute(reached.append)
@@ -110,6 +118,14 @@ def run(execute: Callable[[Callable[[int], None]], T]) -> T:
                 raise
             reason = str(error)
     raise NoKernel(f"内核启动不了，请重新安装：pip install ipykernel（{reason}）")
+
+
+def kill_kernels() -> None:
+    """立刻结束本进程启动的内核；它们不在终端的进程组里，收不到 Ctrl-C。"""
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "ipykernel_launcher" in child.cmdline():
+                child.kill()
 
 
 def _explain(error: Exception) -> str:

@@ -26,6 +26,25 @@ INHERITED = {  # 写在根元素上，各处不再重复
 }
 
 
+class FigureError(ValueError):
+    """不能内嵌的 SVG：信息是一句话。"""
+
+
+def unknown_colours(svg: str) -> list[str]:
+    """给出图里不随明暗变化的颜色，不重复；按值上色而画成位图的不算。
+
+    Args:
+        svg: SVG 文件。
+    """
+    named = re.findall(r"\b(?:fill|stroke|stop-color)(?::\s*|=\")([^;\"]+)", svg)
+    known = {*COLOURS, "none", "currentColor", "inherit", "transparent"}
+    return [
+        colour
+        for colour in dict.fromkeys(name.strip().lower() for name in named)
+        if colour not in known and not colour.startswith(("url(", "var("))
+    ]
+
+
 def tidy_svg(svg: str, prefix: str, alt: str) -> str:
     """把一张 matplotlib 的图整理成可以放进 HTML 的 `<svg>`。
 
@@ -38,9 +57,20 @@ def tidy_svg(svg: str, prefix: str, alt: str) -> str:
 
     Returns:
         `<svg>` 元素。
+
+    Raises:
+        FigureError: 不是完整的 SVG，或没有 viewBox。
     """
     ElementTree.register_namespace("", SVG[1:-1])
-    root = ElementTree.fromstring(svg)
+    ElementTree.register_namespace("xlink", XLINK[1:-1])
+    try:
+        root = ElementTree.fromstring(svg)
+        width = float(root.attrib["viewBox"].split()[2])
+    except (ElementTree.ParseError, KeyError, IndexError, ValueError) as error:
+        raise FigureError(
+            f"这张 SVG 读不成（{type(error).__name__} {error}）；"
+            "请用 matplotlib 画，或给它 viewBox"
+        ) from error
     ids = {old: f"{prefix}-{n}" for n, old in enumerate(_references(root))}
     for element in list(root.iter()):
         element[:] = [child for child in element if not _is_noise(child)]
@@ -49,9 +79,8 @@ def tidy_svg(svg: str, prefix: str, alt: str) -> str:
         element[:] = [kept for child in element for kept in _unwrap(child)]
     _join(root)
     _join_markers(root, prefix)
-    width = float(root.attrib["viewBox"].split()[2])
-    root.attrib.pop("version")
-    root.attrib.pop("height")
+    for name in "version", "height":
+        root.attrib.pop(name, None)
     root.attrib |= INHERITED | {
         "role": "img",
         "aria-label": alt,
@@ -156,8 +185,10 @@ def _tidy_attributes(element: ElementTree.Element, ids: dict[str, str]) -> None:
     for name, value in attributes.items():
         if name == "id":
             value = ids.get(value, "")
-        elif name == f"{XLINK}href":
+        elif name == f"{XLINK}href" and value.startswith("#"):
             value = f"#{ids[value[1:]]}"
+        elif name == f"{XLINK}href":
+            value = re.sub(r"\s", "", value)  # 位图
         elif name == "clip-path":
             value = f"url(#{ids[value[5:-1]]})"
         elif name != "viewBox":

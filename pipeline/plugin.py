@@ -11,14 +11,17 @@
 `mkdocs serve` 时同一个插件一次又一次地构建，有错也不停：错误写在页首。
 """
 
+import errno
 import html
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any, Literal
 
 import click
+from click import ClickException
 from mkdocs.config import base, config_options
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort
@@ -51,6 +54,7 @@ class BookPlugin(BasePlugin[Settings]):
 
     def __init__(self) -> None:
         self.serving = False
+        self.listens = False
         self.katex = Katex()
         self.book: Book
         self.files = Files([])
@@ -96,6 +100,9 @@ class BookPlugin(BasePlugin[Settings]):
             self.added,
         )
         self.book.troubles.update(troubles)
+        if self.serving and not self.listens:
+            _check_port(*config.dev_addr)
+            self.listens = True
         if not self.serving:
             self.staging = Staging(Path(config.site_dir))
             config.site_dir = str(self.staging.folder)
@@ -115,6 +122,16 @@ class BookPlugin(BasePlugin[Settings]):
 
     def on_serve(self, server: LiveReloadServer, **_: Any) -> None:
         """预览时除了页面，还看着片段、主张和主题；改了流水线自己，要重新启动。"""
+        build = server.builder
+
+        def rebuild() -> None:
+            try:
+                build()
+            except ClickException as error:  # mkdocs.yml 写坏了，还没有轮到插件
+                reason = " ".join(error.format_message().split())
+                log.error("没有重建，改好再存：%s", reason)
+
+        server.builder = rebuild
         claims = self.book.root / "tests" / "claims"
         for folder in [*self.config.base_path, str(claims), str(HERE / "theme")]:
             if Path(folder).is_dir():
@@ -234,6 +251,21 @@ class BookPlugin(BasePlugin[Settings]):
         self.katex.close()
         if self.staging:
             self.staging.discard()
+
+
+def _check_port(host: str, port: int) -> None:
+    """预览的端口空着；不然建好了全部页面才知道。"""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise faults.SetupError(
+                f"端口 {port} 已被占用：请关掉占用它的程序，"
+                f"或换一个，如 mkdocs serve -a {host}:{port + 1}"
+            ) from error
 
 
 def _offline(config: MkDocsConfig) -> bool:

@@ -11,9 +11,12 @@ from typing import Any
 import nbformat
 
 from pipeline.cells import Cell
-from pipeline.drawing import ANSI, choose
+from pipeline.drawing import choose
 from pipeline.faults import Fault
+from pipeline.figure import unknown_colours
+from pipeline.terminal import settle
 
+ADDRESS = re.compile(r"\S* at 0x[0-9a-fA-F]{4,}|0x[0-9a-fA-F]{9,}")
 LONGEST_OUTPUT = 100_000  # 一张图约 20,000 个字符
 FRAME = re.compile(r"Cell In\[(\d+)\], line (\d+)")
 
@@ -83,13 +86,14 @@ class Run:
 
 
 def read_runs(runs: Sequence[dict[str, Any]]) -> dict[str, Run]:
-    """按格的 id 给出运行结果，相邻的标准输出接成一段。
+    """按格的 id 给出运行结果：相邻的标准输出接成一段，文字都是终端最后显示的。
 
     Args:
         runs: 各格的 `id`、`count`、`outputs`。
     """
     return {
-        run["id"]: Run(run["count"], _merge_streams(run["outputs"])) for run in runs
+        run["id"]: Run(run["count"], [*map(_settle, _merge_streams(run["outputs"]))])
+        for run in runs
     }
 
 
@@ -102,6 +106,22 @@ def _merge_streams(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         else:
             merged.append(output)
     return merged
+
+
+def _settle(output: dict[str, Any]) -> dict[str, Any]:
+    """文字换成终端最后显示的。"""
+    settled = dict(output)
+    for key in "text", "ename", "evalue":
+        if key in output:
+            settled[key] = settle(output[key])
+    if "traceback" in output:
+        settled["traceback"] = [settle(frame) for frame in output["traceback"]]
+    if "data" in output:
+        settled["data"] = {
+            kind: settle(content) if isinstance(content, str) else content
+            for kind, content in output["data"].items()
+        }
+    return settled
 
 
 def check_runs(cells: Sequence[Cell], runs: Mapping[str, Run]) -> Iterator[Fault]:
@@ -155,18 +175,46 @@ def _output_faults(cell: Cell, outputs: Sequence[dict[str, Any]]) -> Iterator[Fa
         )
     for output in outputs:
         data = output.get("data", {})
-        if data and choose(data) is None:
+        kind = choose(data)
+        if data and kind is None:
             yield Fault(
                 cell.line,
                 f"不支持这种输出：{'、'.join(sorted(data))}；"
                 "可用文字、表格和 matplotlib 的图",
             )
         if output.get("name") == "stderr":
-            warning = (output["text"].strip().splitlines() or ["（空行）"])[0]
-            warning = re.sub(r"^\S*/ipykernel_\S+:\d+: ", "", warning)
-            yield Fault(cell.line, f"这一块写了标准错误，请消除警告：{warning}")
-        if "image/svg+xml" in data and not (cell.caption and cell.alt):
-            yield Fault(cell.line, '画图的块要有 caption="图题" 和 alt="文字说明"')
+            yield Fault(cell.line, _explain_stderr(output["text"]))
+        shown = data[kind] if kind else output.get("text", output.get("evalue", ""))
+        if found := ADDRESS.search(shown):
+            message = f"输出里有内存地址，每次都不同：{found[0]}；请改成印出它的值"
+            yield Fault(cell.line, message)
+        if kind == "image/svg+xml":
+            yield from _figure_faults(cell, shown)
+
+
+def _figure_faults(cell: Cell, svg: str) -> Iterator[Fault]:
+    if not (cell.caption and cell.alt):
+        yield Fault(cell.line, '画图的块要有 caption="图题" 和 alt="文字说明"')
+    if colours := unknown_colours(svg):
+        message = (
+            f"图里的颜色 {'、'.join(colours)} 不随明暗变化，会看不清：只用 C0–C5 和黑色"
+            "；按值上色的，加 rasterized=True 或用 imshow"
+        )
+        yield Fault(cell.line, message)
+
+
+def _explain_stderr(text: str) -> str:
+    """写了标准错误，该怎么办。"""
+    if re.search(r"\d+%\|.*\|| \d*\.?\d+(?:it/s|s/it)\]", text):
+        return (
+            "进度条写到了标准错误：请让它不画（tqdm 用 disable=True），"
+            "或写到标准输出（file=sys.stdout）"
+        )
+    if re.search(r"Glyph .* missing|does not have a glyph", text):
+        return "一个标签里不能既有汉字又有 $…$：请分开写，或公式改用普通的字"
+    warning = (text.strip().splitlines() or ["（空行）"])[0]
+    warning = re.sub(r"^\S*/ipykernel_\S+:\d+: ", "", warning)
+    return f"这一块写了标准错误，请消除警告：{warning}"
 
 
 def _claim_faults(cell: Cell, run: Run | None) -> Iterator[Fault]:
@@ -201,7 +249,7 @@ def _error_fault(
 ) -> Fault:
     """从回溯里找出本块出错的那一行，和它在片段里的位置。"""
     line, origin = cell.line, ""
-    frames = FRAME.findall(ANSI.sub("", "\n".join(error["traceback"])))
+    frames = FRAME.findall("\n".join(error["traceback"]))
     found = False
     for frame_count, frame_line in frames:
         owner, position = cells.get(int(frame_count)), int(frame_line) - 1
@@ -212,7 +260,9 @@ def _error_fault(
         if owner.origins:
             origin = owner.origins[position] or origin
     where = f"（{origin}）" if origin else ""
-    return Fault(line, f"{_reason(error)}{where}；请改正这一句")
+    reason = _reason(error)
+    advice = "" if "；请" in reason else "；请改正这一句"
+    return Fault(line, f"{reason}{where}{advice}")
 
 
 def _reason(error: dict[str, Any]) -> str:
