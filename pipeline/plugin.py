@@ -31,7 +31,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import CountHandler, get_relative_url
 
-from pipeline import contents, drawing, faults, maths, search, shell
+from pipeline import boxes, contents, drawing, faults, maths, search, shell
 from pipeline.book import Book
 from pipeline.citations import Citations
 from pipeline.jupyter.executor import MkdocsJupyter
@@ -113,6 +113,7 @@ class BookPlugin(BasePlugin[Settings]):
             config.edit_uri = None  # 没有仓库，就没有「编辑这一页」
         if _offline(config):
             config.extra["polyfills"] = [shell.SHIM]  # 插件给的网址在外站
+        boxes.install()
         config.theme.dirs.insert(0, str(HERE / "theme"))
         config.markdown_extensions += self.book.extensions()  # type: ignore[arg-type]
         # API 参考里的代码由 mkdocstrings 画，着色与页面上的一样省

@@ -1,5 +1,7 @@
 r"""搜索：中文怎样切成词，索引里收什么。
 
+词只管先后：切不出的，由 workers/gate.js 在各节里逐字找。
+
 读者输入的问句，由 Material 的搜索线程用索引里的词去切，每个词按前缀去找。它切的时候看
 不到最后一个词：「梯度消失」只剩「梯度」。所以索引里每个中文词都带着看不见的尾巴，问句里
 就没有哪一段正好是索引里的词，线程不再切，只按分隔符分。分隔符里写着词典，问句于是切得
@@ -13,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import jieba
+import opencc
 
 jieba.setLogLevel(logging.WARNING)
 
@@ -23,7 +26,7 @@ SKIPPED = "\u2060"  # 单字和数的尾巴：它们不算词，否则标题里�
 # 问句里常有的虚词，两边都当作空格；长的在前
 FILLERS = (
     *("为什么", "怎么样", "怎么办", "能不能", "是不是"),
-    *("怎么", "怎样", "什么", "如何", "哪个", "哪些", "是否", "的", "吗", "呢"),
+    *("怎么", "怎样", "什么", "如何", "哪个", "哪些", "是否", "区别", "的", "吗", "呢"),
 )
 
 
@@ -44,6 +47,9 @@ def rewrite_index(text: str, glossary: str) -> str:
         prose = re.sub(r"<pre>.*?</pre>", "", entry["text"], flags=re.S)
         entry["text"] = cut(re.sub(r"\s+", " ", prose), dictionary)
         entry["title"] = cut(entry["title"], dictionary)
+    data["config"]["fillers"] = "|".join(FILLERS)
+    text = "".join(entry["title"] + entry["text"] for entry in data["docs"])
+    data["config"]["variants"] = find_variants(text)
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -53,7 +59,30 @@ def empty_index(text: str) -> str:
     Args:
         text: 索引。
     """
-    return json.dumps(json.loads(text) | {"docs": []}, ensure_ascii=False)
+    data = json.loads(text) | {"docs": []}
+    for key in "fillers", "variants":
+        del data["config"][key]
+    return json.dumps(data, ensure_ascii=False)
+
+
+def find_variants(text: str) -> str:
+    """给出正文里各字的繁体，一对一对地连着写；正文里自己用的字不算。
+
+    Args:
+        text: 正文。
+
+    Example:
+        >>> find_variants("残差网络")
+        '殘残絡络網网'
+    """
+    used = set(text)
+    han = [chr(code) for code in range(0x4E00, 0xA000)]
+    plain = opencc.OpenCC("t2s").convert("\n".join(han)).split("\n")
+    return "".join(
+        old + new
+        for old, new in zip(han, plain, strict=True)
+        if old not in used and new in used and old != new
+    )
 
 
 def read_terms(glossary: str) -> list[str]:
@@ -138,8 +167,9 @@ def _words(run: str, known: set[str]) -> list[str]:
     """先在词典的词的两头切，余下的交给 jieba。"""
     edges = {0, len(run)}
     for word in known:
-        for found in re.finditer(word, run):
-            edges |= set(found.span())
+        if word in run:  # 多半不在，先问一句比直接找快得多
+            for found in re.finditer(word, run):
+                edges |= set(found.span())
     pieces = [run[start:end] for start, end in pairwise(sorted(edges))]
     return [
         word

@@ -2,10 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -14,7 +15,9 @@ from filelock import FileLock
 from playwright.sync_api import Browser
 
 from pipeline.katex import Katex
+from pipeline.tools.addresses import SITE_URL
 from pipeline.tools.project import ROOT, mkdocs_command, read_tree, run
+from pipeline.tools.reader import Reader
 from pipeline.tools.web import NoBrowser, open_browser
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -206,3 +209,19 @@ def browser(site: Path) -> Iterator[Browser]:
                 raise
             pytest.skip(str(error))
         yield window
+
+
+@pytest.fixture
+def read(browser: Browser) -> Iterator[Callable[..., Reader]]:
+    """打开一个窗口；用完时没有错误，也没有向外站要过东西。"""
+    readers: list[Reader] = []
+
+    def open_window(**options: Any) -> Reader:
+        readers.append(Reader(browser, **options))
+        return readers[-1]
+
+    yield open_window
+    for reader in readers:
+        reader.context.close()
+        assert reader.troubles == []
+        assert [u for u in reader.requests if not u.startswith(SITE_URL)] == []

@@ -1,7 +1,7 @@
 """在真的浏览器里读网站：桌面、手机、深色、不开脚本、打印、搜索、从磁盘打开。"""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,22 +42,6 @@ SCROLLERS = """() => [...document.querySelectorAll("article *")].filter(e => {
   e.outerHTML.slice(0, 120),
   e.matches("[tabindex='0']") || !!e.querySelector("[tabindex='0'], a, summary")
 ])"""
-
-
-@pytest.fixture
-def read(browser: Browser) -> Iterator[Callable[..., Reader]]:
-    """打开一个窗口；用完时没有错误，也没有向外站要过东西。"""
-    readers: list[Reader] = []
-
-    def open_window(**options: Any) -> Reader:
-        readers.append(Reader(browser, **options))
-        return readers[-1]
-
-    yield open_window
-    for reader in readers:
-        reader.context.close()
-        assert reader.troubles == []
-        assert [u for u in reader.requests if not u.startswith(SITE_URL)] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
