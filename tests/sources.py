@@ -1,13 +1,21 @@
 """读页面和片段的源文件。"""
 
 import ast
+import re
 from pathlib import Path
 
-from pipeline.cells import Cell, Source, read_cells
+from pipeline.cells import CITATION, Cell, Source, find_citations, read_cells
 from pipeline.tools.project import ROOT
 
 DOCS, SNIPPETS = ROOT / "docs", ROOT / "snippets"
 MODULES = sorted(p for p in SNIPPETS.rglob("*.py") if p.name != "__init__.py")
+PAGES = sorted(DOCS.glob("*.md"))
+TITLE = re.compile(r"^# (.+?)(?: \{#[\w-]+\})?$", re.M)
+
+
+def place(path: Path, line: int = 1) -> str:
+    """写出一处的位置：`文件:行号`，文件相对项目的文件夹。"""
+    return f"{path.relative_to(ROOT).as_posix()}:{line}"
 
 
 def module_id(path: Path) -> str:
@@ -26,8 +34,26 @@ def public_definitions(path: Path) -> list[ast.FunctionDef | ast.ClassDef]:
     ]
 
 
+def title_of(page: Path) -> str:
+    """一页的标题，没有则为空。"""
+    match = TITLE.search(page.read_text(encoding="utf-8"))
+    return match[1] if match else ""
+
+
 def cells_of(page: Path) -> list[Cell]:
     """一页的代码块；不展开引用，只看页面上写了什么。"""
     folders = [SNIPPETS, DOCS / "assets" / "figures", ROOT / "tests", ROOT / "pipeline"]
     source = Source(folders, lambda lines: lines)
     return read_cells(page.read_text(encoding="utf-8"), source)
+
+
+def typed_code(cell: Cell) -> str:
+    """一块里直接写在页面上的代码。"""
+    lines = cell.code.splitlines()
+    return "\n".join(line for line in lines if not CITATION.match(line))
+
+
+def cited_sections(page: Path) -> set[str]:
+    """一页引用的各段，写作 `文件:段`。"""
+    found = find_citations(page.read_text(encoding="utf-8"))
+    return {f"{path}:{section}" for _, path, section in found}
