@@ -102,7 +102,7 @@ def test_text_in_figures_and_outputs_is_legible(
     lay_out(reader.page)
     selector = "figure svg text, figcaption, .output samp, .katex-base"
     colours = reader.page.eval_on_selector_all(selector, TEXT_COLOURS)
-    assert len(colours) > 20
+    assert colours
     assert [(text, ratio) for text, ratio in colours if ratio < 4.5] == []
 
 

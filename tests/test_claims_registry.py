@@ -8,7 +8,14 @@ from markdown import Markdown
 
 from pipeline.cells import read_cells
 from pipeline.citations import Citations
-from pipeline.claims import ClaimMarks, check, format_number, read_claims, tabulate
+from pipeline.claims import (
+    ClaimMarks,
+    check,
+    check_registry,
+    format_number,
+    read_claims,
+    tabulate,
+)
 
 ENTRY = """\
 [one]
@@ -122,13 +129,26 @@ def test_a_name_is_used_once(tmp_path: Path) -> None:
     assert error.startswith("tests/claims/b.toml:2: 主张 one 与 a.toml 里的重名")
 
 
+def test_a_registry_without_its_page_or_mark_is_told(tmp_path: Path) -> None:
+    two = "\n" + ENTRY.replace("one", "two")
+    claims, _ = read_claims(
+        write(tmp_path, stem=ENTRY + two, lost=two.replace("two", "three"))
+    )
+    assert list(check_registry(claims.values(), {"stem": "甲[[one]]。"})) == [
+        "tests/claims/lost.toml:2: 没有 docs/lost.md 这一页；"
+        "请改登记文件的名字，或写这一页",
+        "tests/claims/stem.toml:10: docs/stem.md 里没有 [[two]]；"
+        "请在它支持的那句话后面写上，或改 id",
+    ]
+
+
 def test_no_folder_is_no_claims(tmp_path: Path) -> None:
     assert read_claims(tmp_path / "tests" / "claims") == ({}, [])
 
 
 def test_the_table_lists_expected_and_measured(tmp_path: Path) -> None:
     claims, _ = read_claims(write(tmp_path, stem=ENTRY))
-    *_, row = tabulate(claims.values(), {"one": 0.35}, "stem.md")
+    *_, row = tabulate(claims.values(), {"one": 0.35}, "甲[[one]]。")
     for text in (
         '<a id="one"></a>甲',
         "≈ 0.3333 ± 0.1",
@@ -139,8 +159,9 @@ def test_the_table_lists_expected_and_measured(tmp_path: Path) -> None:
         "[测试](#test) `one`",
     ):
         assert text in row
-    *_, row = tabulate(claims.values(), {}, "stem.md")
+    *_, row = tabulate(claims.values(), {}, "没有标记")
     assert "| 未测得 |" in row
+    assert "原句" not in row
 
 
 def test_marks_lead_to_the_evidence() -> None:

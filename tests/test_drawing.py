@@ -28,7 +28,7 @@ def test_docstrings_keep_their_first_line_only() -> None:
             {
                 "output_type": "stream",
                 "name": "stdout",
-                "text": "\x1b[31m<甲>\x1b[0m\n",
+                "text": "<甲>\n",
             },
             '<pre tabindex="0"><samp>&lt;甲&gt;</samp></pre>',
         ),

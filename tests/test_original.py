@@ -6,24 +6,20 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+from pipeline.faults import find_line
+from tests.article import ANSWERED, TEXT, TITLES
+from tests.sources import DOCS, place
+
+ORIGINAL, ERRATA_PAGE = DOCS / "original.md", DOCS / "errata.md"
 MARK = r"\[勘 (\d+)\]\(errata\.md#e(\d{2})\)\{\.erratum\}"
 KINDS = ("错误", "笔误", "遗漏", "不严谨")
 ITEMS = ["原文", "正确", "证据", "文献"]
 COUNT = 34
-
-# 每题的页面与勘误号。
-QUESTIONS = {
-    "q1": ("hyperparameter_search", range(1, 3)),
-    "q2": ("search_space", range(3, 7)),
-    "q3": ("gradient_flow", range(7, 18)),
-    "q4": ("weight_init", range(18, 21)),
-    "q5": ("residual_block", range(21, 24)),
-    "q6": ("temporal_conv", range(24, 30)),
-    "q7": ("pointwise_conv", range(30, 35)),
+FIRST = {"q1": 1, "q2": 3, "q3": 7, "q4": 18, "q5": 21, "q6": 24, "q7": 30}
+QUESTION_OF = {
+    number: max(question for question, first in FIRST.items() if first <= number)
+    for number in range(1, COUNT + 1)
 }
-PAGE_OF = {n: page for page, numbers in QUESTIONS.values() for n in numbers}
-QUESTION_OF = {n: q for q, (_, numbers) in QUESTIONS.items() for n in numbers}
 
 # 修补的清单：故障、页面上的写法、原稿的写法、处数。R5（插图）另行处理。
 MENDS = [
@@ -48,6 +44,7 @@ class Erratum:
     anchor: str
     question: str
     lines: list[str]
+    where: str
 
     @property
     def items(self) -> dict[str, str]:
@@ -55,16 +52,15 @@ class Erratum:
         pairs = (re.fullmatch(r"- \*\*(.+?)\*\*：(.+)", line) for line in self.lines)
         return {pair[1]: pair[2] for pair in pairs if pair}
 
-
-def article() -> str:
-    """原稿去掉 front matter 与首尾空行。"""
-    raw = (DOCS / "assets/original-article.txt").read_text(encoding="utf-8")
-    return raw.split("---\n", 2)[2].strip("\n")
+    @property
+    def page(self) -> Path:
+        """证据所在的页面。"""
+        return DOCS / f"{ANSWERED[self.question]}.md"
 
 
 def transcript() -> str:
     """原文页的正文：从第一题的标题到页末，仍带标记与修补。"""
-    page = (DOCS / "original.md").read_text(encoding="utf-8")
+    page = ORIGINAL.read_text(encoding="utf-8")
     return page[page.index("## Q1") :].strip("\n")
 
 
@@ -82,7 +78,7 @@ def sections() -> dict[str, str]:
 
 def errata() -> list[Erratum]:
     """把勘误页切成条目；h2 给出它所属的题。"""
-    page = (DOCS / "errata.md").read_text(encoding="utf-8")
+    page = ERRATA_PAGE.read_text(encoding="utf-8")
     found: list[Erratum] = []
     question = ""
     for block in re.split(r"^(?=#{2,3} )", page, flags=re.MULTILINE)[1:]:
@@ -90,10 +86,11 @@ def errata() -> list[Erratum]:
         if group := re.fullmatch(r"## .+ \{#(q\d)\}", heading):
             question = group[1]
             continue
+        where = place(ERRATA_PAGE, find_line(page, heading))
         entry = re.fullmatch(r"### (\d+) · (.+?)：.+ \{#(e\d{2})\}", heading)
-        assert entry, f"勘误标题的写法不对：{heading}"
+        assert entry, f"{where}: 请把标题写成「### 号 · 种类：一句话 {{#e号}}」"
         lines = [line for line in body.splitlines() if line]
-        found.append(Erratum(int(entry[1]), entry[2], entry[3], question, lines))
+        found.append(Erratum(int(entry[1]), entry[2], entry[3], question, lines, where))
     return found
 
 
@@ -105,40 +102,62 @@ def test_transcript_is_the_article_word_for_word() -> None:
     text = without_marks(transcript())
     text = re.sub(r"^(#{2,3} .+) \{#[a-z0-9-]+\}$", r"\1", text, flags=re.MULTILINE)
     for fault, mended, original, count in MENDS:
-        assert text.count(mended) == count, f"{fault} 应修补 {count} 处：{mended!r}"
+        assert text.count(mended) == count, (
+            f"docs/original.md:1: {fault} 请恰好修补 {count} 处，写作 {mended!r}"
+        )
         text = text.replace(mended, original)
-    lost_figure = re.search(r"<div .*?</div>", article(), flags=re.DOTALL)
-    assert lost_figure, "原稿里应有一张丢失的插图（R5）"
+    lost_figure = re.search(r"<div .*?</div>", TEXT, flags=re.DOTALL)
+    assert lost_figure, (
+        "docs/assets/original-article.txt:1: 请恢复原稿，它里面有一张丢失的插图（R5）"
+    )
     figure = re.compile(
         r'<figure class="diagram">\n--8<-- "residual_block\.svg"\n'
         r"<figcaption>.+</figcaption>\n</figure>"
     )
     text, figures = figure.subn(lambda _: lost_figure[0], text)
-    assert figures == 1, "R5：插图应恰好重画一处"
-    assert text == article()
+    assert figures == 1, "docs/original.md:1: 请恰好重画一处插图（R5）"
+    written, given = text.splitlines(), TEXT.splitlines()
+    for ours, theirs in zip(written, given, strict=False):
+        line = find_line(ORIGINAL.read_text(encoding="utf-8"), ours, ours[:8])
+        assert ours == theirs, (
+            f"{place(ORIGINAL, line)}: 请照录原文：{theirs!r}，不要改成 {ours!r}"
+        )
+    assert len(written) == len(given), (
+        f"docs/original.md:1: 请照录到底，原文 {len(given)} 行，这里 {len(written)} 行"
+    )
 
 
 def test_page_says_what_was_mended() -> None:
-    page = (DOCS / "original.md").read_text(encoding="utf-8")
+    page = ORIGINAL.read_text(encoding="utf-8")
     preface = page[: page.index("## Q1")]
     assert re.findall(r"^\| (R\d) \|", preface, flags=re.MULTILINE) == [
         f"R{n}" for n in range(1, 7)
-    ]
+    ], "docs/original.md:1: 请在「## Q1」之前的表里逐行列出 R1 到 R6"
     for words in ("Echo", "2020-09-12", "Beijing", "(assets/original-article.txt)"):
-        assert words in preface
+        assert words in preface, f"docs/original.md:1: 请在「## Q1」之前写明 {words}"
 
 
 def test_errata_are_numbered_in_order() -> None:
-    assert [e.number for e in ERRATA] == list(range(1, COUNT + 1))
-    assert [e.anchor for e in ERRATA] == [f"e{n:02d}" for n in range(1, COUNT + 1)]
+    for number, erratum in enumerate(ERRATA, 1):
+        assert (erratum.number, erratum.anchor) == (number, f"e{number:02d}"), (
+            f"{erratum.where}: 请把号改成 {number}，id 改成 e{number:02d}"
+        )
+    assert len(ERRATA) == COUNT, (
+        f"docs/errata.md:1: 请列全 {COUNT} 条，现在有 {len(ERRATA)} 条"
+    )
 
 
 @each_erratum
 def test_erratum_has_a_kind_and_four_items(erratum: Erratum) -> None:
-    assert erratum.kind in KINDS
-    assert erratum.question == QUESTION_OF[erratum.number]
-    assert len(erratum.lines) == len(ITEMS), "一条勘误只写四项，每项一行"
-    assert list(erratum.items) == ITEMS
+    assert erratum.kind in KINDS, f"{erratum.where}: 种类请用 {'、'.join(KINDS)} 之一"
+    question = QUESTION_OF[erratum.number]
+    assert erratum.question == question, (
+        f"{erratum.where}: 请移到「{TITLES[question]}」下面"
+    )
+    assert len(erratum.lines) == len(ITEMS), f"{erratum.where}: 请只写四项，每项一行"
+    assert list(erratum.items) == ITEMS, (
+        f"{erratum.where}: 四项请依次写 {'、'.join(ITEMS)}，各以「- **名称**：」开头"
+    )
 
 
 @each_erratum
@@ -147,45 +166,76 @@ def test_quotation_is_verbatim(erratum: Erratum) -> None:
     # 写法，所以与去掉标记的原文页比较；该页与原稿一致，已由第一个测试保证。
     quotations = re.findall(r"「([^「」]+)」", erratum.items["原文"])
     rest = re.sub(r"「[^「」]+」", "", erratum.items["原文"])
-    assert quotations, "原文一项须引原话"
-    assert rest == "", f"原文一项只放引文，多出 {rest!r}"
+    assert quotations, f"{erratum.where}: 「原文」一项请用「」引原话"
+    assert rest == "", f"{erratum.where}: 「原文」一项只放引文，请删去 {rest!r}"
     section = without_marks(sections()[erratum.question])
     plain = re.sub(r"\*\*|`", "", section)
     for quotation in quotations:
-        assert re.sub(r"\*\*|`", "", quotation) in plain
+        assert re.sub(r"\*\*|`", "", quotation) in plain, (
+            f"{erratum.where}: 请照抄原文，这一题里没有「{quotation}」"
+        )
 
 
 @each_erratum
 def test_evidence_and_literature_can_be_followed(erratum: Erratum) -> None:
-    target = f"({PAGE_OF[erratum.number]}.md#proof-{erratum.number:02d})"
-    assert target in erratum.items["证据"]
+    target = f"({erratum.page.name}#proof-{erratum.number:02d})"
+    assert target in erratum.items["证据"], (
+        f"{erratum.where}: 「证据」一项请链接到 {target}"
+    )
     literature = erratum.items["文献"]
-    assert "](https://" in literature or literature.startswith("无需文献：")
+    assert "](https://" in literature or literature.startswith("无需文献："), (
+        f"{erratum.where}: 「文献」一项请给出链接，或写「无需文献：」和理由"
+    )
 
 
 @each_erratum
 def test_question_page_proves_it_and_calls_it_the_same(erratum: Erratum) -> None:
-    path = DOCS / f"{PAGE_OF[erratum.number]}.md"
-    page = path.read_text(encoding="utf-8")
-    assert page.count(f"{{#proof-{erratum.number:02d}}}") == 1
+    text = erratum.page.read_text(encoding="utf-8")
+    mark = f"{{#proof-{erratum.number:02d}}}"
+    assert text.count(mark) == 1, (
+        f"{place(erratum.page, find_line(text, mark))}: "
+        f"请在证明第 {erratum.number} 条的那句话上写 {mark}，恰好一处"
+    )
     link = f"**[勘误 {erratum.number}](errata.md#{erratum.anchor})"
-    assert f"- {link} · {erratum.kind}** " in page
+    item = f"- {link} · {erratum.kind}** "
+    assert item in text, (
+        f"{place(erratum.page, find_line(text, link, '{#errata}'))}: "
+        f"「原文与勘误」里请写「{item}」，种类与勘误页相同"
+    )
 
 
 def test_table_counts_the_kinds() -> None:
-    page = (DOCS / "errata.md").read_text(encoding="utf-8")
+    page = ERRATA_PAGE.read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\S+) \| .+ \| (\d+) \|$", page, flags=re.MULTILINE)
     kinds = [e.kind for e in ERRATA]
-    assert rows == [(kind, str(kinds.count(kind))) for kind in KINDS]
+    wanted = [(kind, str(kinds.count(kind))) for kind in KINDS]
+    assert rows == wanted, (
+        f"{place(ERRATA_PAGE, find_line(page, '| 种类'))}: "
+        f"请把表里的条数改成 {'、'.join(map(''.join, wanted))}"
+    )
 
 
 def test_every_mark_leads_to_its_erratum_and_none_is_missing() -> None:
+    page = ORIGINAL.read_text(encoding="utf-8")
     marked = set()
     for question, section in sections().items():
         for number, target in re.findall(MARK, section):
-            assert number == str(int(target)), f"勘 {number} 链接到了 e{target}"
-            assert QUESTION_OF[int(number)] == question, f"勘 {number} 标错了题"
+            where = place(
+                ORIGINAL, find_line(page, f"[勘 {number}](errata.md#e{target})")
+            )
+            assert number == str(int(target)), (
+                f"{where}: 请把链接改成 errata.md#e{int(number):02d}"
+            )
+            assert QUESTION_OF[int(number)] == question, (
+                f"{where}: 请移到「{TITLES[QUESTION_OF[int(number)]]}」里"
+            )
             marked.add(int(number))
-    assert marked == {e.number for e in ERRATA}
-    page = (DOCS / "original.md").read_text(encoding="utf-8")
-    assert page.count("[勘 ") == len(re.findall(MARK, page)), "有标记的写法不对"
+    for number in range(1, COUNT + 1):
+        assert number in marked, (
+            f"docs/original.md:1: 请在它说的那句话后面标出 "
+            f"[勘 {number}](errata.md#e{number:02d}){{.erratum}}"
+        )
+    for number, line in enumerate(page.splitlines(), 1):
+        assert line.count("[勘 ") == len(re.findall(MARK, line)), (
+            f"{place(ORIGINAL, number)}: 请把标记写成 [勘 号](errata.md#e号){{.erratum}}"
+        )

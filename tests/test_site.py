@@ -59,10 +59,9 @@ def test_every_python_block_has_its_output(site: Path, page: str) -> None:
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_question_page_shows_outputs_and_a_plot(site: Path, stem: str) -> None:
+def test_question_page_shows_outputs(site: Path, stem: str) -> None:
     soup = parse(page_path(site, stem))
-    assert len(soup.select(".output > pre")) >= 3
-    assert len(soup.select(".output figure > svg")) >= 1
+    assert soup.select(".output > *"), f"docs/{stem}.md:1: 请至少运行一块有输出的代码"
 
 
 def test_residual_figures_are_drawn(site: Path) -> None:
@@ -93,12 +92,13 @@ def test_nothing_raw_is_left(site: Path, page: str) -> None:
 
 
 def test_every_formula_is_typeset(site: Path) -> None:
-    counts = {}
-    for page in PAGES:
-        formulas = parse(page_path(site, page)).select(".arithmatex")
-        counts[page] = len(formulas)
-        assert all(f.select_one(".katex math") for f in formulas)
-    assert all(counts[stem] for stem in STEMS)
+    formulas = [
+        formula
+        for page in PAGES
+        for formula in parse(page_path(site, page)).select(".arithmatex")
+    ]
+    assert formulas
+    assert all(formula.select_one(".katex math") for formula in formulas)
 
 
 def test_links_and_anchors_lead_somewhere(site: Path) -> None:

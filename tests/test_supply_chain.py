@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.tools.project import ROOT
+from tests.sources import place
 
 LOCKS = [
     ROOT / folder / "package-lock.json" for folder in ("pipeline", "pipeline/tools")
@@ -35,17 +36,28 @@ def pinned() -> set[tuple[str, str]]:
     return {(normal(name), version) for name, version in found}
 
 
-def test_each_dependency_has_its_reason_in_the_readme() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = text[text.index("| 依赖 |") :].split("\n\n")[0]
-    rows = [row.split("|")[1:3] for row in table.splitlines()[2:]]
-    assert all(reason.strip() for _, reason in rows)
-    listed = [normal(name.strip()) for names, _ in rows for name in names.split("、")]
-    wanted = declared()
-    for lock in LOCKS:
-        package = json.loads(lock.with_name("package.json").read_text("utf-8"))
-        wanted |= set(package["dependencies"])
-    assert sorted(listed) == sorted(wanted)
+def test_each_python_dependency_has_its_reason_beside_it() -> None:
+    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+    listed = {
+        normal(match[1])
+        for line in lines
+        if (match := re.fullmatch(r' {4}"([\w.-]+).*",  # (\S.*)', line))
+    }
+    for name in sorted(declared()):
+        assert name in listed, (
+            f"pyproject.toml: 请在 {name} 的行尾写明为什么要它，如 # 代码着色"
+        )
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.parent.name)
+def test_each_npm_dependency_has_its_reason_in_the_description(lock: Path) -> None:
+    package = json.loads(lock.with_name("package.json").read_text(encoding="utf-8"))
+    reasons = dict(part.split("：") for part in package["description"].split("；"))
+    assert sorted(reasons) == sorted(package["dependencies"]), (
+        f"{place(lock.with_name('package.json'))}: "
+        "description 请逐个写「名字：为什么」，用；隔开，不多不少"
+    )
+    assert all(reasons.values())
 
 
 def test_every_installed_dependency_is_pinned() -> None:
