@@ -10,7 +10,6 @@ import sys
 import threading
 import warnings
 from collections.abc import Sequence
-from concurrent.futures.thread import _worker
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
@@ -89,10 +88,13 @@ class _InstalledOnly(importlib.abc.MetaPathFinder):
 def _join_threads(_: Any = None) -> None:
     """等这一块的线程结束，它们印的字才在这一块下面。"""
     for thread in set(threading.enumerate()) - _known:
-        target = getattr(thread, "_target", None)
-        if not thread.daemon and target is not _worker:
+        target = getattr(thread, "function", getattr(thread, "_target", None))
+        modules = type(thread).__module__, getattr(target, "__module__", "")
+        if not {"__main__", "builtins"} & set(modules):
+            continue  # 库自己的线程，由库去管
+        if not thread.daemon:
             thread.join()
-        elif getattr(target, "__module__", "") == "__main__":
+        else:
             print(f"线程 {thread.name} 还没有结束，请用 join 等它", file=sys.stderr)
         _known.add(thread)
 

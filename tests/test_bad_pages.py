@@ -73,7 +73,12 @@ FAULTS = {
     "undefined_macro": ("# 页\n\n甲 $x$ 乙 $\\part y$\n", 3, "\\part"),
     "chinese_in_tex": ("# 页\n\n甲 $中 + 1$\n", 3, "中文要放进 \\text{}"),
     "raw_tex": ("# 页\n\n甲\n\n乙 $ x$ 丙\n", 5, "公式没有被认出"),
-    "raw_block": ("# 页\n\n甲\n$$\nx\n$$\n", 3, "公式没有被认出"),
+    "raw_block": ("# 页\n\n甲\n$$x$$\n", 4, "公式没有被认出"),
+    "raw_angle": ("# 页\n\n内积 <x, y> 为零\n", 3, "会当成 HTML 标签"),
+    "more_cells": ("# 页\n\n| 甲 |\n| - |\n| 1 | 2 |\n", 5, "表头只有 1 格"),
+    "price": ("# 页\n\n每小时 $5-$10\n", 3, "要的是美元号，写 \\$"),
+    "link_in_tex": ("# 页\n\n$\\href{x}{y}$\n", 3, "不支持 \\href"),
+    "directive": ("# 页\n\n<!-- claim: x -->\n", 3, "claim 不是已知的指令"),
     "dead_link": ("# 页\n\n甲\n[乙](nowhere.md)\n", 4, "死链 nowhere.md"),
     "dead_anchor": ("# 页\n\n[乙](index.md#nowhere)\n", 3, "死链 index.md#nowhere"),
     "dead_self": ("# 页\n\n甲\n\n[乙](#nowhere)\n", 5, "死链 #nowhere"),
@@ -122,7 +127,7 @@ FAULTS = {
         6,
         "主张 two 不成立：预期 = 2，实测 3",
     ),
-    "unmeasured": ("# 页\n", 1, "登记的主张 three 没有量"),
+    "unmeasured": ("# 页\n\n甲[[three]]\n", 1, "登记的主张 three 没有量"),
     "raw_image": ('# 页\n\n<img src="nothing.png" alt="图">\n', 3, "<img>"),
 }
 BROKEN = """\
@@ -159,17 +164,20 @@ mutants = [["a.py", "x", "y"]]
 
 def test_each_fault_is_one_line_that_names_page_and_line(small_site: SmallSite) -> None:
     small_site.write({"snippets/a.py": SNIPPETS, "snippets/b.py": BROKEN})
-    small_site.write({"tests/claims/claims.toml": CLAIMS})
+    pages = {"docs/claims.md": "# 页\n\n甲[[one]]、乙[[two]]。\n"}
+    small_site.write({"tests/claims/claims.toml": CLAIMS} | pages)
     unmeasured = CLAIMS.replace("[one]", "[three]").partition("[two]")[0]
     small_site.write({"tests/claims/unmeasured.toml": unmeasured})
-    small_site.write({"docs/evidence.md": '# 证据\n\n<a id="two"></a>\n'})
+    small_site.write({"docs/evidence.md": '# 证据\n\n<a id="two"></a><a id="three"></a>\n'})
     small_site.write({f"docs/{page}.md": text for page, (text, *_) in FAULTS.items()})
     status, output = small_site.build(CELL_TIMEOUT="12")
     assert status != 0
     assert "Traceback" not in output
     lines = [line for line in output.splitlines() if "docs/" in line and ".md:" in line]
     for page, (_, number, message) in FAULTS.items():
-        (line,) = [line for line in lines if f"docs/{page}.md:" in line]
+        found = [line for line in lines if f"docs/{page}.md:" in line]
+        assert len(found) == 1, found
+        line = found[0]
         assert f"docs/{page}.md:{number}: " in line
         assert message in line
     assert len(lines) == len(FAULTS)
