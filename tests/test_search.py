@@ -14,7 +14,13 @@ import pytest
 from bs4 import BeautifulSoup
 
 from pipeline.maths import find_node
-from pipeline.search import END, SKIPPED
+from pipeline.search import (
+    END,
+    SKIPPED,
+    empty_index,
+    make_dictionary,
+    rewrite_index,
+)
 from tests.queries import Query, read_queries
 
 HERE = Path(__file__).parent
@@ -24,6 +30,26 @@ Groups = list[list[dict[str, Any]]]
 
 QUERIES = list(read_queries())
 NOISE = ".feedback, .headerlink, .claim, .katex, pre, svg, .cell summary"
+
+
+def test_short_terms_stay_whole_and_long_ones_are_cut() -> None:
+    dictionary = make_dictionary(["感受野", "卷积神经网络"], ["第二节 梯度消失"])
+    assert {"感受野", "神经网络", "梯度"} <= set(dictionary)
+    assert not {"感受", "野", "卷积神经网络"} & set(dictionary)
+
+
+def test_index_is_rewritten_with_its_own_separator() -> None:
+    entry = {"location": "a/", "title": "梯度", "text": "甲<pre>x</pre>", "boost": 2}
+    section = entry | {"location": "a/#b", "title": "感受野"}
+    text = json.dumps({"config": {}, "docs": [entry, section]})
+    found = json.loads(rewrite_index(text, "| 感受野 | receptive field |"))
+    page, part = found["docs"]
+    assert "boost" not in page
+    assert part["boost"] == 2
+    assert page["text"] == f"甲{SKIPPED}"
+    assert part["title"] == f"感受野{END}"
+    assert "(?=感受野)" in found["config"]["separator"]
+    assert json.loads(empty_index(json.dumps(found)))["docs"] == []
 
 
 def ask(site: Path, queries: list[str]) -> dict[str, Groups]:
