@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from pipeline.cells import CITATION, Cell, Source, find_citations, read_cells
+from pipeline.faults import Fault
 from pipeline.tools.project import ROOT
 
 DOCS, SNIPPETS = ROOT / "docs", ROOT / "snippets"
@@ -44,7 +45,11 @@ def cells_of(page: Path) -> list[Cell]:
     """一页的代码块；不展开引用，只看页面上写了什么。"""
     folders = [SNIPPETS, DOCS / "assets" / "figures", ROOT / "tests", ROOT / "pipeline"]
     source = Source(folders, lambda lines: lines)
-    return read_cells(page.read_text(encoding="utf-8"), source)
+    try:
+        return read_cells(page.read_text(encoding="utf-8"), source)
+    except ExceptionGroup as group:
+        faults = [e.at(page.name) for e in group.exceptions if isinstance(e, Fault)]
+        raise AssertionError("\n".join(faults)) from None
 
 
 def typed_code(cell: Cell) -> str:
