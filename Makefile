@@ -10,7 +10,7 @@ TOOLS_READY := .tools/.ready
 
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup serve build offline test check mutants measure new bench audit card lock clean
+.PHONY: help setup serve build offline test quick check mutants measure new bench audit card lock clean
 
 help: ## 列出各个命令
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -26,8 +26,14 @@ build: $(NODE_READY) ## 构建网站到 site/，有一处错误就失败
 offline: $(NODE_READY) ## 构建从磁盘打开的网站到 site-offline/，双击 index.html 就能读
 	OFFLINE=true $(BIN)/mkdocs build --strict --site-dir site-offline
 
-test: $(NODE_READY) ## 运行全部测试
-	$(BIN)/pytest --cov --numprocesses auto --dist worksteal
+test: $(NODE_READY) ## 运行全部测试，量覆盖率
+	$(BIN)/pytest --cov --cov-report= --numprocesses auto --dist worksteal
+	$(BIN)/coverage report --include='snippets/*' --fail-under=100
+	$(BIN)/coverage report --include='pipeline/*' --fail-under=95
+
+quick: $(NODE_READY) ## 一分钟以内的检查：make check，和不建网站、不开内核与浏览器的测试
+	$(MAKE) --no-print-directory check
+	$(BIN)/pytest -m 'not slow' --numprocesses auto --dist worksteal
 
 check: $(PYTHON_READY) ## 检查格式、写法、类型和依赖
 	$(BIN)/ruff format --check .
@@ -62,7 +68,7 @@ lock: $(PYTHON_READY) ## 用最新的版本重写 constraints.txt 和两份 pack
 	for folder in pipeline pipeline/tools; do PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm update --prefix $$folder; done
 
 clean: ## 删除构建的结果和缓存，保留装好的环境
-	rm -rf site site-offline .site-* .cache .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf site site-offline .site-* .cache .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(PYTHON_READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "需要 Python >= 3.11，现在是 %d.%d；可以用 make PYTHON=python3.12 另指一个" % sys.version_info[:2])'

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 import torch
 from filelock import FileLock
+from ipykernel.kernelspec import write_kernel_spec
 from playwright.sync_api import Browser
 
 from pipeline.katex import Katex
@@ -22,6 +23,8 @@ from pipeline.tools.web import NoBrowser, open_browser
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
+# 给一个进程这个环境变量，它就不量覆盖率，快一倍
+UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
 torch.set_num_threads(1)  # 与页面的内核相同；张量小，多线程反而慢
 
 SMALL_CONFIG = """\
@@ -92,6 +95,39 @@ OTHER_PAGE = """\
 1
 ```
 """
+
+
+# 用到它们的测试都慢：建网站，开浏览器
+QUICK = 4  # 秒
+SLOW_FIXTURES = {"small_site", "built", "site", "browser"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """给慢的测试标上 slow，`make quick` 不运行它们；主张一条要算几秒，也是。"""
+    for item in items:
+        if isinstance(item, pytest.Function) and (
+            SLOW_FIXTURES & set(item.fixturenames) or item.get_closest_marker("claim")
+        ):
+            item.add_marker("slow")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """`make quick` 里的测试慢了，就请标上 slow。"""
+    begin = os.times()
+    yield
+    end = os.times()
+    spent = sum(end[:4]) - sum(begin[:4])  # 本进程和它的子进程
+    if item.config.option.markexpr == "not slow" and spent > QUICK:
+        pytest.fail(f"用了 {spent:.0f} 秒 CPU 时间，请标上 @pytest.mark.slow")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """内核里没有项目的代码，不量覆盖率。"""
+    folder = tmp_path_factory.mktemp("jupyter")
+    write_kernel_spec(folder / "kernels" / "python3", overrides={"env": UNMEASURED})
+    os.environ["JUPYTER_PATH"] = str(folder)
 
 
 @dataclass
@@ -193,7 +229,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(shared / "site.lock"):
         if not folder.exists():
             command = mkdocs_command("build", "--strict", "--site-dir", str(folder))
-            status, output = run(ROOT, *command)
+            status, output = run(ROOT, *command, **UNMEASURED)
             assert status == 0, output
     return folder
 

@@ -13,6 +13,7 @@ from pipeline.tools.addresses import SITE_URL, transferred, url
 from pipeline.tools.project import PAGES, ROOT, STEMS, mkdocs_command, run
 from pipeline.tools.reader import DESKTOP, PHONE, Reader, lay_out, moved
 from tests.built import broken_links
+from tests.conftest import UNMEASURED
 from tests.queries import Query, read_queries
 
 FIRST_LOAD = 150_000
@@ -221,7 +222,7 @@ def test_search_box(read: Callable[..., Reader], query: Query) -> None:
 def test_opened_from_disk(browser: Browser, tmp_path: Path) -> None:
     """离线的那一份从磁盘打开：公式、链接、搜索都行，不向外站要东西。"""
     command = mkdocs_command("build", "--strict", "--site-dir", str(tmp_path))
-    status, output = run(ROOT, *command, OFFLINE="true", SITE_URL="")
+    status, output = run(ROOT, *command, OFFLINE="true", SITE_URL="", **UNMEASURED)
     assert status == 0, output
     assert broken_links(tmp_path, from_disk=True) == []
     reader = Reader(browser, **DESKTOP)

@@ -13,6 +13,7 @@ from pipeline.claims import (
     check,
     check_registry,
     format_number,
+    measure,
     read_claims,
     tabulate,
 )
@@ -162,6 +163,20 @@ def test_the_table_lists_expected_and_measured(tmp_path: Path) -> None:
     *_, row = tabulate(claims.values(), {}, "没有标记")
     assert "| 未测得 |" in row
     assert "原句" not in row
+
+
+def test_a_claim_without_tolerance_has_no_reason_for_it(tmp_path: Path) -> None:
+    text = ENTRY.replace('tolerance = 0.1\nbecause = "乙"', 'relation = "<"')
+    claims, _ = read_claims(write(tmp_path, stem=text))
+    *_, row = tabulate(claims.values(), {"one": 0.2}, "stem.md")
+    assert "| &lt; 0.3333 |" in row or "| < 0.3333 |" in row
+    assert "容差" not in row
+
+
+def test_a_claim_is_measured_with_the_modules_of_its_stem(tmp_path: Path) -> None:
+    text = ENTRY.replace("f(seed)", "receptive_field(seed, 4)")
+    claims, _ = read_claims(write(tmp_path, temporal_conv=text))
+    assert measure(claims["one"], seed=2) == 31.0
 
 
 def test_marks_lead_to_the_evidence() -> None:

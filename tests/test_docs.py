@@ -198,7 +198,7 @@ def test_question_pages_share_one_anatomy(stem: str) -> None:
     assert list(fixed.items()) == list(wanted.items()), (
         f"{place(path)}: 请按先后写这几节："
         f"{'、'.join(f'## {name} {{#{anchor}}}' for anchor, name in wanted.items())}"
-        + ("" if answered else "；原文里没有这一题，不写「原文与勘误」")
+        + ("" if answered else "；原文里没有同样标题的题，不写「原文与勘误」")
     )
     meta = read_front_matter(text)
     for key, least, most in ("description", 20, 140), ("summary", 10, 80):
@@ -221,7 +221,7 @@ def test_each_erratum_has_one_proof_and_one_listing_on_its_page() -> None:
         items = re.findall(r"^- \*\*\[勘误 (\d+)\]\(errata\.md#e(\d\d)\)", text, re.M)
         assert stem in ANSWERED.values() or not found + items, (
             f"{place(path, find_line(text, '#proof-', '[勘误 '))}: 请删去勘误，"
-            "原文里没有这一题"
+            "原文里没有同样标题的题"
         )
         for shown, anchor in items:
             assert int(shown) == int(anchor), (

@@ -93,6 +93,21 @@ def test_points_that_look_alike_are_one_path() -> None:
 
 
 @pytest.mark.usefixtures("styled")
+def test_letters_of_a_formula_are_few_elements() -> None:
+    figure = Figure()
+    figure.text(0.1, 0.5, "$x = abcdef$")
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg")
+    raw, svg = buffer.getvalue(), tidy_svg(buffer.getvalue(), "f0", "甲")
+    assert 0 < svg.count("<tspan") < raw.count("<tspan")
+    (shown,) = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    assert {*"abcdef="} <= {*"".join(shown.itertext())}
+    places = re.findall(r'<tspan[^>]* x="([^"]*)"[^>]*>([^<]*)', svg)
+    assert places
+    assert all(len(x.split()) == len(text) for x, text in places)
+
+
+@pytest.mark.usefixtures("styled")
 def test_chinese_needs_no_font() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -393,6 +393,7 @@ def normal_mean(f: Callable[[float], float], variance: float) -> float:
     return value
 
 
+@pytest.mark.slow
 def test_mean_field_numbers_of_the_claims() -> None:
     def sigmoid(z: float) -> float:
         return 1 / (1 + math.exp(-z))

@@ -445,6 +445,7 @@ def test_tpe_rejects_no_trials() -> None:
 # 共享存储
 
 
+@pytest.mark.slow
 def test_two_processes_try_each_point_once() -> None:
     points = grid_points({"x": np.linspace(-1, 1, 9).tolist()})
     values, pids = search_together(points, square)

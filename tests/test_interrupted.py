@@ -15,12 +15,19 @@ from mkdocs.__main__ import cli
 
 from pipeline.staging import Staging
 from pipeline.tools.project import ENVIRONMENT
-from tests.conftest import PAGE, SNIPPETS, SmallSite
+from tests.conftest import PAGE, SNIPPETS, UNMEASURED, SmallSite
 
 KILLS = 10  # 每个种子
 # 各次构建从已经导入一切的进程分出，省下启动的时间
 forkserver = multiprocessing.get_context("forkserver")
 forkserver.set_forkserver_preload(["tests.warm", __name__])
+
+
+@pytest.fixture(autouse=True)
+def _unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """构建了几十次，不量覆盖率。"""
+    for name, value in UNMEASURED.items():
+        monkeypatch.setenv(name, value)
 
 
 def build(folder: Path) -> None:

@@ -282,6 +282,7 @@ def pages(draw: st.DrawFn) -> str:
 SUSPECT = re.compile(r"[<$|`~]|python")
 
 
+@pytest.mark.slow
 @settings(max_examples=2000)
 @given(pages())
 def test_generated_pages_show_all_their_words_or_are_refused(

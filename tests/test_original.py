@@ -55,6 +55,9 @@ class Erratum:
     @property
     def page(self) -> Path:
         """证据所在的页面。"""
+        assert self.question in ANSWERED, (
+            f"mkdocs.yml:1: 请在「问题」里列出答「{TITLES[self.question]}」的页，标题相同"
+        )
         return DOCS / f"{ANSWERED[self.question]}.md"
 
 

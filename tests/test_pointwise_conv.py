@@ -184,6 +184,7 @@ def test_layout_gap_sees_a_transposed_kernel(monkeypatch: pytest.MonkeyPatch) ->
 # 计数 ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_counts_of_the_bottleneck_and_of_its_rivals() -> None:
     bottleneck = (
         conv_parameters(256, 64, 1)

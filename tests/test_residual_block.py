@@ -441,6 +441,7 @@ def test_mean_loss_averages_the_last_steps() -> None:
             mean_loss(wrong, last)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lr", "steps"), [(0.001, 200), (0.01, 80)])
 def test_plain_net_degrades_with_healthy_gradients(lr: float, steps: int) -> None:
     # 页上用 0.003 与 70 步；学习率小就多走几步，结论不变：加深只使普通网络变差

@@ -252,6 +252,7 @@ OUTPUTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=1000)
 @given(st.lists(OUTPUTS, min_size=1, max_size=3))
 def test_generated_outputs_show_no_control_byte_and_no_address(

@@ -20,7 +20,16 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from pipeline.katex import find_node
-from pipeline.search import END, HAN, SKIPPED, find_variants, read_terms
+from pipeline.search import (
+    END,
+    HAN,
+    SKIPPED,
+    empty_index,
+    find_variants,
+    make_dictionary,
+    read_terms,
+    rewrite_index,
+)
 from pipeline.tools.project import ROOT
 from tests.queries import Query, read_queries
 
@@ -31,6 +40,26 @@ Groups = list[list[dict[str, Any]]]
 
 QUERIES = list(read_queries())
 NOISE = ".feedback, .headerlink, .claim, .katex, pre, svg, .cell summary"
+
+
+def test_short_terms_stay_whole_and_long_ones_are_cut() -> None:
+    dictionary = make_dictionary(["感受野", "卷积神经网络"], ["第二节 梯度消失"])
+    assert {"感受野", "神经网络", "梯度"} <= set(dictionary)
+    assert not {"感受", "野", "卷积神经网络"} & set(dictionary)
+
+
+def test_index_is_rewritten_with_its_own_separator() -> None:
+    entry = {"location": "a/", "title": "梯度", "text": "甲<pre>x</pre>", "boost": 2}
+    section = entry | {"location": "a/#b", "title": "感受野"}
+    text = json.dumps({"config": {}, "docs": [entry, section]})
+    found = json.loads(rewrite_index(text, "| 感受野 | receptive field |"))
+    page, part = found["docs"]
+    assert "boost" not in page
+    assert part["boost"] == 2
+    assert page["text"] == f"甲{SKIPPED}"
+    assert part["title"] == f"感受野{END}"
+    assert "(?=感受野)" in found["config"]["separator"]
+    assert json.loads(empty_index(json.dumps(found)))["docs"] == []
 
 
 def run_search(site: Path, queries: list[str], *options: str) -> list[Any]:

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 from bs4 import BeautifulSoup
+from jinja2 import Environment
 from PIL import Image
 
 from pipeline import shell
@@ -61,6 +62,20 @@ def test_policy_allows_the_scripts_in_the_page_and_no_other(site: Path) -> None:
     scripts = policy.split("script-src ")[1].split(";")[0]
     assert "unsafe" not in scripts
     assert policy in (site / "_headers").read_text(encoding="utf-8")
+
+
+def test_from_disk_the_search_may_run_scripts_in_a_frame() -> None:
+    policy = shell.security_policy(Environment(), offline=True)
+    assert "script-src 'self' 'unsafe-inline';" in policy
+    shim = shell.worker_shim()
+    assert shim.startswith("/*\n")
+    assert "Permission is hereby granted" in shim.partition("*/")[0]
+    assert "IFrameWorker" in shim.partition("*/")[2]
+
+
+def test_no_git_no_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert shell.commit_time(ROOT) == ""
 
 
 @pytest.mark.parametrize("page", PAGES)
