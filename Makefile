@@ -17,7 +17,7 @@ help: ## 列出各个命令
 
 setup: $(NODE_READY) ## 装好一切，此后不再上网
 
-serve: $(NODE_READY) ## 在 http://127.0.0.1:8000/ 预览，改了页面、代码或钩子就重建
+serve: $(NODE_READY) ## 在 http://127.0.0.1:8000/ 预览，改了页面、片段、主张或主题就重建
 	$(BIN)/mkdocs serve
 
 build: $(NODE_READY) ## 构建网站到 site/，有一处错误就失败

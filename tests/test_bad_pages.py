@@ -169,7 +169,9 @@ def test_each_fault_is_one_line_that_names_page_and_line(small_site: SmallSite) 
     unmeasured = CLAIMS.replace("[one]", "[three]").partition("[two]")[0]
     small_site.write({"tests/claims/unmeasured.toml": unmeasured})
     small_site.write(
-        {"docs/evidence.md": '# 证据\n\n<a id="two"></a><a id="three"></a>\n'}
+        {
+            "docs/evidence.md": '# 证据\n\n<a id="one"></a><a id="two"></a><a id="three"></a>\n'
+        }
     )
     small_site.write({f"docs/{page}.md": text for page, (text, *_) in FAULTS.items()})
     status, output = small_site.build(CELL_TIMEOUT="12")

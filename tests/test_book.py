@@ -112,7 +112,7 @@ def test_examples_are_examples(book: Book) -> None:
     """围栏里的围栏、引用、指令、图片，都照样显示。"""
     example = '```python\n--8<-- "no.py:f"\n```\n<!-- no: x -->\n<img src=a>\n'
     html = draw(book, f"````text\n{example}````\n\n```python\n1\n```\n", "b.md")
-    assert book.lines("b.md") == []
+    assert book.pages["b.md"].faults == set()
     assert "--8&lt;--" in html
     assert "&lt;img" in html
     assert "<samp>cell-0</samp>" in html
@@ -146,7 +146,8 @@ def test_a_page_with_a_fault_in_a_block_is_not_run(book: Book) -> None:
     assert isinstance(book.execute, Printed)
     assert book.execute.pages == []
     assert html.count('class="highlight"') == 2
-    assert "没有「g」这一段" in book.lines("b.md")[0]
+    (fault,) = book.pages["b.md"].faults
+    assert "没有「g」这一段" in fault.message
 
 
 def test_the_home_page_lists_the_questions(book: Book) -> None:

@@ -6,15 +6,19 @@ import multiprocessing
 import os
 import random
 import shutil
+import signal
+import socket
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from mkdocs.__main__ import cli
 
 from pipeline.staging import Staging
-from pipeline.tools.project import ENVIRONMENT
+from pipeline.tools.project import ENVIRONMENT, mkdocs_command
 from tests.conftest import PAGE, SNIPPETS, UNMEASURED, SmallSite
 
 KILLS = 10  # 每个种子
@@ -155,3 +159,44 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     Staging(tmp_path / "site")
     assert {path.name for path in tmp_path.iterdir()} == {"site", ".site-backup"}
+
+
+@pytest.mark.parametrize("command", ["build", "serve"])
+def test_an_interrupt_ends_the_kernels_and_leaves_nothing(
+    built: SmallSite, command: str
+) -> None:
+    before = built.tree()
+    built.write({"docs/index.md": "# 页\n\n```python\nwhile True: pass\n```\n"})
+    arguments = ["-a", f"127.0.0.1:{free_port()}"] if command == "serve" else []
+    process = subprocess.Popen(
+        mkdocs_command(command, *arguments),
+        cwd=built.folder,
+        env=os.environ | ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    kernels: list[psutil.Process] = []
+    while not kernels:
+        time.sleep(0.1)
+        assert process.poll() is None
+        kernels = kernels_of(process.pid)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=20)
+    assert process.returncode
+    assert not any(kernel.is_running() for kernel in kernels)
+    assert built.tree() == before
+    assert leftovers(built) == []
+
+
+def kernels_of(pid: int) -> list[psutil.Process]:
+    """一个进程启动的内核。"""
+    children = psutil.Process(pid).children(recursive=True)
+    return [child for child in children if "ipykernel_launcher" in child.cmdline()]
+
+
+def free_port() -> int:
+    """一个空闲的端口。"""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port

@@ -5,8 +5,9 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import IO
 
 from pipeline.tools.project import ENVIRONMENT, mkdocs_command
 from tests.conftest import SmallSite
@@ -29,7 +30,7 @@ MEASURED = '# 首页\n\n甲[[one]]。\n\n```python claims={"one": "1"}\n1\n```\n
 
 
 @contextmanager
-def serving(site: SmallSite) -> Iterator[str]:
+def serving(site: SmallSite, log: int | IO[str] = subprocess.DEVNULL) -> Iterator[str]:
     """预览小网站，给出首页的地址。"""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -38,14 +39,23 @@ def serving(site: SmallSite) -> Iterator[str]:
         mkdocs_command("serve", "-a", address),
         cwd=site.folder,
         env=os.environ | ENVIRONMENT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
     )
     try:
         yield f"http://{address}/"
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """等到条件成立。"""
+    for _ in range(240):
+        if condition():
+            return
+        time.sleep(0.25)
+    raise AssertionError("一分钟内没有成立")
 
 
 def wait_for(url: str, text: str) -> str:
@@ -102,3 +112,19 @@ def test_claims_and_theme_stay_live(small_site: SmallSite) -> None:
         wait_for(url, "主张 one 不成立：预期 = 2，实测 1")
         theme.write_text("改过的页尾", encoding="utf-8")
         wait_for(url, "改过的页尾")
+
+
+def test_a_broken_configuration_is_one_line(small_site: SmallSite) -> None:
+    config = small_site.folder / "mkdocs.yml"
+    log = small_site.folder / "serve.log"
+    with log.open("w") as stream, serving(small_site, stream) as url:
+        wait_for(url, "首页")
+        good = config.read_text(encoding="utf-8")
+        config.write_text(f"{good}\nnav: [\n", encoding="utf-8")
+        wait_until(lambda: "没有重建，改好再存" in log.read_text(encoding="utf-8"))
+        assert "首页" in wait_for(url, "首页")
+        config.write_text(
+            good.replace("nav: [", "site_name: 改好了\nnav: ["), encoding="utf-8"
+        )
+        wait_for(url, "改好了")
+    assert "Traceback" not in log.read_text(encoding="utf-8")

@@ -9,8 +9,9 @@ from urllib.parse import urljoin
 import pytest
 from bs4 import BeautifulSoup
 
+from pipeline import contents
 from pipeline.tools.addresses import page_path, resolve
-from pipeline.tools.project import PAGES, ROOT, STEMS
+from pipeline.tools.project import CONFIG, PAGES, ROOT, STEMS
 from tests.built import BASE, address, broken_links, html_pages, parse
 from tests.sources import cells_of
 
@@ -39,7 +40,7 @@ def test_page_is_there_and_chinese(site: Path, page: str) -> None:
     assert soup.find("meta", {"name": "description"})["content"]  # type: ignore[index]
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", contents.pages(CONFIG["nav"]))
 def test_every_python_block_has_its_output(site: Path, page: str) -> None:
     written = cells_of(ROOT / "docs" / f"{page}.md")
     shown = parse(page_path(site, page)).select("div.cell")

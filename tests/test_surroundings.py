@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 
 import pytest
 
@@ -83,3 +84,15 @@ def test_disk_full(built: SmallSite) -> None:
     status, output = run(built.folder, *namespace, "sh", "-c", FULL, "", *build)
     assert status == 1, output
     assert "磁盘满了，请腾出空间" in told(output)
+
+
+def test_port_that_is_taken(small_site: SmallSite) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        command = mkdocs_command("serve", "-a", f"127.0.0.1:{port}")
+        status, output = run(small_site.folder, *command)
+    assert status == 1
+    assert f"端口 {port} 已被占用：请关掉占用它的程序" in told(output)
+    assert not (small_site.folder / ".cache" / "index.md.json").exists()
