@@ -356,6 +356,20 @@ class Book:
             for fault in sorted(self.pages[name].faults)
         ]
 
+    def notice(self, name: str) -> str:
+        """给出放在页首的错误，HTML；没有错误则为空。
+
+        Args:
+            name: 页面。
+        """
+        items = "".join(
+            f"<li><code>{html.escape(line)}</code></li>" for line in self.lines(name)
+        )
+        return items and (
+            '<div class="admonition failure"><p class="admonition-title">本页有错</p>'
+            f"<ul>{items}</ul></div>"
+        )
+
     def _describe(self, name: str) -> str | None:
         """主张的标记上的提示。"""
         if (claim := self.claims.get(name)) is None:

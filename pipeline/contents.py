@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 SECTION = "问题"  # 导航里放题的一节
-REFERENCE = "reference.md"  # API 参考的总览，各题的 API 排在它后面
+REFERENCE = "reference"  # API 参考的总览，各题的 API 排在它后面
 TITLE = re.compile(r"^# (.+?)(?: \{#[\w-]+\})?$", re.M)
 GENERATED = """\
 ---
@@ -208,9 +208,10 @@ def with_reference(nav: Any, added: Iterable[ReferencePage]) -> Any:
         nav: `mkdocs.yml` 的 `nav`。
         added: 要添的各页。
     """
-    below = [{"总览": REFERENCE}, *({page.title: page.page} for page in added)]
+    overview = f"{REFERENCE}.md"
+    below = [{"总览": overview}, *({page.title: page.page} for page in added)]
     return [
-        {name: below if target == REFERENCE else target} if name else target
+        {name: below if target == overview else target} if name else target
         for name, target in _entries(nav)
     ]
 

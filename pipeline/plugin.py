@@ -11,11 +11,8 @@
 `mkdocs serve` 时同一个插件一次又一次地构建，有错也不停：错误写在页首。
 """
 
-import errno
-import html
 import logging
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -72,9 +69,8 @@ class BookPlugin(BasePlugin[Settings]):
         del dirty
         self.serving = command == "serve"
         logger = logging.getLogger("mkdocs")
-        logger.setLevel(
-            min(logger.level, logging.WARNING)
-        )  # --quiet 瞒下警告，死链就过了
+        # --quiet 瞒下警告，死链就过了
+        logger.setLevel(min(logger.level, logging.WARNING))
         logging.getLogger("mkdocs.structure.pages").addFilter(self.links)
         logging.getLogger("mkdocs.commands.build").addFilter(_is_not_setup_error)
         if not self.serving:
@@ -87,7 +83,7 @@ class BookPlugin(BasePlugin[Settings]):
         asked = contents.questions(config.nav)
         troubles: list[str] = []
         self.added = []
-        if contents.REFERENCE in f"{config.nav}":
+        if contents.REFERENCE in contents.pages(config.nav):
             self.added = contents.reference_pages(asked, root, troubles.append)
             config.nav = contents.with_reference(config.nav, self.added)
         self.book = Book(
@@ -101,7 +97,7 @@ class BookPlugin(BasePlugin[Settings]):
         )
         self.book.troubles.update(troubles)
         if self.serving and not self.listens:
-            _check_port(*config.dev_addr)
+            shell.check_port(*config.dev_addr)
             self.listens = True
         if not self.serving:
             self.staging = Staging(Path(config.site_dir))
@@ -151,15 +147,15 @@ class BookPlugin(BasePlugin[Settings]):
             files.append(
                 File.generated(config, shell.SHIM, content=shell.worker_shim())
             )
-        for page in self.added:
-            files.append(File.generated(config, page.page, content=page.text))
+        for added in self.added:
+            files.append(File.generated(config, added.page, content=added.text))
         for file in files.documentation_pages():
             try:
                 self.book.read(file.src_uri, file.content_string)
             except UnicodeDecodeError as error:
                 file.content_string = ""
-                page_ = self.book.read(file.src_uri, "")
-                page_.faults.add(faults.encoding_fault(error))
+                page = self.book.read(file.src_uri, "")
+                page.faults.add(faults.encoding_fault(error))
         self.book.run()
         if self.book.cache.trouble:
             reason = faults.explain_os_error(self.book.cache.trouble)
@@ -205,28 +201,18 @@ class BookPlugin(BasePlugin[Settings]):
 
     def on_page_context(self, context: Any, page: Page, **_: Any) -> Any:
         """预览时把本页的错误写在页首，改好就消失。"""
-        if lines := self.book.lines(page.file.src_uri):
-            items = "".join(
-                f"<li><code>{html.escape(line)}</code></li>" for line in lines
-            )
-            page.content = (
-                '<div class="admonition failure"><p class="admonition-title">本页有错'
-                f"</p><ul>{items}</ul></div>{page.content}"
-            )
+        page.content = self.book.notice(page.file.src_uri) + (page.content or "")
         return context
 
     @event_priority(-50)
     def _index(self, config: MkDocsConfig) -> None:
         """Material 的插件写好了搜索的索引，重写一遍。"""
-        path = Path(config.site_dir, "search", "search_index.json")
         glossary = self.book.pages.get("glossary.md")
-        text = search.rewrite_index(
-            path.read_text(encoding="utf-8"), glossary.text if glossary else ""
+        search.rewrite_files(
+            Path(config.site_dir, "search"),
+            glossary.text if glossary else "",
+            offline=_offline(config),
         )
-        if not _offline(config):
-            path.with_name("documents.json").write_text(text, encoding="utf-8")
-            text = search.empty_index(text)  # 正文等到要搜时才取，见 workers/lazy.js
-        path.write_text(text, encoding="utf-8")
 
     @event_priority(-100)
     def _publish(self, config: MkDocsConfig) -> None:
@@ -252,21 +238,6 @@ class BookPlugin(BasePlugin[Settings]):
         self.katex.close()
         if self.staging:
             self.staging.discard()
-
-
-def _check_port(host: str, port: int) -> None:
-    """预览的端口空着；不然建好了全部页面才知道。"""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise faults.SetupError(
-                f"端口 {port} 已被占用：请关掉占用它的程序，"
-                f"或换一个，如 mkdocs serve -a {host}:{port + 1}"
-            ) from error
 
 
 def _offline(config: MkDocsConfig) -> bool:

@@ -13,6 +13,7 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import jieba
 import opencc
@@ -28,6 +29,22 @@ FILLERS = (
     *("为什么", "怎么样", "怎么办", "能不能", "是不是"),
     *("怎么", "怎样", "什么", "如何", "哪个", "哪些", "是否", "区别", "的", "吗", "呢"),
 )
+
+
+def rewrite_files(folder: Path, glossary: str, *, offline: bool) -> None:
+    """重写 Material 写好的索引；有服务器时，正文另放一个文件，等到要搜时才取。
+
+    Args:
+        folder: 网站的 `search/`。
+        glossary: 术语表的全文。
+        offline: 网站是否从磁盘打开。
+    """
+    path = folder / "search_index.json"
+    text = rewrite_index(path.read_text(encoding="utf-8"), glossary)
+    if not offline:
+        path.with_name("documents.json").write_text(text, encoding="utf-8")
+        text = empty_index(text)
+    path.write_text(text, encoding="utf-8")
 
 
 def rewrite_index(text: str, glossary: str) -> str:

@@ -1,12 +1,16 @@
 """网页的外壳：内容安全策略、从磁盘打开时的搜索、各页的日期。"""
 
 import base64
+import errno
 import hashlib
 import re
+import socket
 import subprocess
 from pathlib import Path
 
 from jinja2 import Environment
+
+from pipeline.faults import SetupError
 
 NODE_MODULES = Path(__file__).parent / "node_modules"
 SCRIPTS = ["base", "palette", "content"]  # 模板里写在网页中的脚本
@@ -91,3 +95,26 @@ def last_changes(docs: Path) -> dict[str, str]:
         for path in filter(None, paths.split("\n")):
             dates.setdefault(path, date)
     return dates
+
+
+def check_port(host: str, port: int) -> None:
+    """确认预览的端口空着；不然建好了全部页面才知道。
+
+    Args:
+        host: 本机的地址。
+        port: 端口。
+
+    Raises:
+        SetupError: 端口已被占用。
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise SetupError(
+                f"端口 {port} 已被占用：请关掉占用它的程序，"
+                f"或换一个，如 mkdocs serve -a {host}:{port + 1}"
+            ) from error

@@ -19,7 +19,7 @@ BOUND = {"boxes.py", "plugin.py", "docstrings.py", "executor.py"}
 LIBRARIES = {"mkdocs", "mkdocs_jupyter", "material", "griffe"}
 
 
-def test_only_the_adapters_import_mkdocs() -> None:
+def test_only_the_adapter_imports_mkdocs() -> None:
     for path in sorted((ROOT / "pipeline").rglob("*.py")):
         if "tools" in path.parts or "node_modules" in path.parts:
             continue
