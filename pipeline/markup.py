@@ -41,9 +41,11 @@ INVISIBLE = [  # 网页上看不见的记号
     re.compile(r"!\[[^\]]*\]\([^)]*\)(?:\{[^}\n]*\})?"),  # 图片
     re.compile(r"(?<=\])\((?:[^()\n]|\([^()\n]*\))*\)"),  # 链接的去处
     re.compile(r"(?<=\])\[[^\]\n]*\]"),
-    re.compile(r"^ {0,3}\[[^\]\n]+\]:[ \t]*\S+.*$", re.M),
+    re.compile(r"^ {0,3}\[[^\]\n]+\]:[ \t]*<?(?:https?://|[\w-]*[./#])\S*.*$", re.M),
     re.compile(r"\[\[[\w-]+\]\]"),  # 主张的标记
-    re.compile(r"\{[:#.][^{}\n]*\}"),  # 属性
+    re.compile(
+        rf"\{{:?(?:[ \t]*(?:[#.][\w:-]+|[\w-]+={VALUE}))+[ \t]*\}}", re.A
+    ),  # 属性
     re.compile(r"^///[ \t]*[\w-]*[ \t]*\|?", re.M),  # 折叠的框
     re.compile(r"^[ \t>]*\d+[.)](?=[ \t])", re.M),  # 列表的编号
     re.compile(r"&(?:#\w+|[a-z]\w*);", re.I),
@@ -52,6 +54,11 @@ INVISIBLE = [  # 网页上看不见的记号
 # 内容从别处来的行：指令、引用，和 mkdocstrings 的
 BORROWED = [directives.FORM, citations.FORM, re.compile(r"^::: ")]
 OPTIONS = re.compile(r"(?<=\n)(///.*\n)((?:[ \t]+[\w-]+:.*\n)+)")  # 框的选项
+VOID = {"br", "hr", "col", "wbr"}  # 没有结束标签的
+# 会当成强调的：算式里的乘号，Python 的名字
+STARS = re.compile(r"(?<=[A-Za-z0-9)])\*(?=[A-Za-z0-9(])")
+DUNDER = re.compile(r"(?<![\w\\])__[A-Za-z]\w*__(?!\w)")
+ROUND = re.compile(r"(?<!\\)\\\(.+?\\\)")  # 公式的另一种写法
 WORD = re.compile(r"[^\W_]+")
 WINDOW = 3000  # 两个相邻的词，网页上至多隔这么多字：中间可以有公式
 
@@ -93,6 +100,14 @@ def find_faults(prose: Sequence[tuple[int, str]]) -> Iterator[Fault]:
             "要的是美元号，写 \\$"
         )
         yield Fault(_line(bare, match.start()), message)
+    for match in DUNDER.finditer(bare):
+        message = f"{match[0]} 的下划线会当成加粗的记号而不见；写成 `{match[0]}`"
+        yield Fault(_line(bare, match.start()), message)
+    for block in BLOCK.finditer(bare):
+        star = STARS.search(block[0])
+        if star and len(re.findall(r"(?<!\\)\*(?! )", block[0])) > 1:
+            message = "* 会当成强调的记号而不见；乘号写 ×、\\*，或放进公式"
+            yield Fault(_line(bare, block.start() + star.start()), message)
     for match in NAMELESS_IMAGE.finditer(bare):
         message = "图片要有文字说明：![说明](图片)"
         yield Fault(_line(bare, match.start()), message)
@@ -104,7 +119,8 @@ def _line(text: str, position: int) -> int:
 
 
 def _tag_faults(text: str) -> Iterator[Fault]:
-    """会当成标签的 `<`。"""
+    """会当成标签的 `<`，和没有配对的标签。"""
+    opened: dict[str, list[int]] = {}
     for match in re.finditer(r"(?<!\\)<(?=[a-z/!?])", text, re.I):
         start = match.start()
         tag = TAG.match(text, start)
@@ -113,8 +129,11 @@ def _tag_faults(text: str) -> Iterator[Fault]:
         if addressed := ADDRESSED.match(text, start):
             message = f"请用 Markdown 写法代替 <{addressed['tag']}>，这样去处才会被检查"
             yield Fault(_line(text, start), message)
-        elif tag and tag[2].lower() in ELEMENTS:
-            continue
+        elif tag and (name := tag[2].lower()) in ELEMENTS:
+            if tag[1] and opened.get(name):
+                opened[name].pop()
+            elif tag[1] or name not in VOID:
+                opened.setdefault(name, []).append(start)
         else:
             block = text[start:].partition("\n\n")[0]
             begins = not text[text.rfind("\n", 0, start) + 1 : start].strip(" \t>")
@@ -125,6 +144,10 @@ def _tag_faults(text: str) -> Iterator[Fault]:
                     "写成 \\<，或放进 `代码`"
                 )
                 yield Fault(_line(text, start), message)
+    for name, starts in opened.items():
+        for start in starts:
+            message = f"<{name}> 没有配对；不是标签，就写成 \\<"
+            yield Fault(_line(text, start), message)
 
 
 def _table_faults(text: str) -> Iterator[Fault]:
@@ -181,15 +204,16 @@ def lost_words(prose: Sequence[tuple[int, str]], content: str) -> Iterator[Fault
     text = COMMENT.sub(_blank, _join(prose) + "\n")
     code = [match[2] for match in CODE.finditer(text)]  # 看得见，但不是记号
     text = CODE.sub(lambda m: "\0" + _blank(m)[1:], text)
-    text = BLOCK.sub(lambda m: _blank(m) if DISPLAY.match(m[0]) else m[0], text)
-    for match in FORMULA.finditer(text):
-        if match[2] and re.sub(r"\s+", "", match[0]) in prose_shown:
+    blocks = [match for match in BLOCK.finditer(text) if DISPLAY.match(match[0])]
+    for match in [*FORMULA.finditer(text), *ROUND.finditer(text), *blocks]:
+        if re.sub(r"\s+", "", match[0]) in prose_shown and match[0] != "$":
             message = (
-                f'HTML 里的公式不会排版：{match[0]}；给外层的标签加上 markdown="1"，'
-                "或改用 Markdown 的写法"
+                f"HTML 里的公式不会排版：{match[0].strip()}；"
+                '给外层的标签加上 markdown="1"，或改用 Markdown 的写法'
             )
             yield Fault(_line(text, match.start()), message)
-    text = FORMULA.sub(_blank, text)
+    text = BLOCK.sub(lambda m: _blank(m) if DISPLAY.match(m[0]) else m[0], text)
+    text = ROUND.sub(_blank, FORMULA.sub(_blank, text))
     text = OPTIONS.sub(lambda m: m[1] + "\n" * m[2].count("\n"), text)
     for mark in INVISIBLE:
         text = mark.sub(_blank, text)

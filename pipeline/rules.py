@@ -1,10 +1,14 @@
 """运行代码的规矩，接在 preamble 后面，也是笔记本的一部分，改了就会重新运行。
 
-出的错都算，命令失败也算；只用装好的包，项目自己的代码要引用；线程与它的块一起结束。
+出的错都算，命令失败也算；一块的 CPU 时间有限；只用装好的包，项目自己的代码要引用；
+线程与它的块一起结束。
 """
 
 import importlib.abc
 import importlib.machinery
+import os
+import signal
+import site
 import subprocess
 import sys
 import threading
@@ -65,7 +69,7 @@ def _refuse(name: str) -> NoReturn:
 class _InstalledOnly(importlib.abc.MetaPathFinder):
     """只许导入装好的包。"""
 
-    roots = (sys.prefix, sys.base_prefix)
+    roots = (sys.prefix, sys.base_prefix, site.getusersitepackages())
 
     def find_spec(
         self,
@@ -99,6 +103,22 @@ def _join_threads(_: Any = None) -> None:
         _known.add(thread)
 
 
+def _stop(*_: Any) -> NoReturn:
+    raise TimeoutError(
+        f"超过时限 {_limit} 秒 CPU 时间；请把计算改小，"
+        "或用环境变量 CELL_TIMEOUT 放宽时限"
+    )
+
+
+def _start_clock(_: Any = None) -> None:
+    """一块的时限从这里算起：只算它自己的 CPU 时间，机器再慢再忙也一样。"""
+    signal.setitimer(signal.ITIMER_PROF, _limit, 1)
+
+
+def _stop_clock(_: Any = None) -> None:
+    signal.setitimer(signal.ITIMER_PROF, 0)
+
+
 shell.showtraceback = _show
 shell.system = _system
 shell.getoutput = _getoutput
@@ -107,3 +127,8 @@ warnings.filterwarnings("ignore", message="To exit: use")
 sys.meta_path.insert(0, _InstalledOnly())
 _known = set(threading.enumerate())
 shell.events.register("post_run_cell", _join_threads)
+_limit = int(os.environ.get("CELL_TIMEOUT", "60"))
+if hasattr(signal, "setitimer"):  # Windows 没有，那里只有执行器的时限
+    signal.signal(signal.SIGPROF, _stop)
+    shell.events.register("pre_run_cell", _start_clock)
+    shell.events.register("post_run_cell", _stop_clock)

@@ -26,8 +26,8 @@ FAULTS = {
     ),
     "never_ends": (
         "# 页\n\n```python\n1\n```\n\n```python\n# 不会结束\nwhile True: pass\n```\n",
-        8,
-        "超过时限 12 秒",
+        9,
+        "TimeoutError: 超过时限 12 秒 CPU 时间；请把计算改小",
     ),
     "dies": ("# 页\n\n```python\nimport os; os._exit(1)\n```\n", 4, "内核死了"),
     "no_error": (

@@ -77,6 +77,15 @@ def visible(html: str) -> str:
         ("甲 <!DOCTYPE x> 乙", 1, "会当成 HTML 标签"),
         ("<y 的字", 1, "会当成 HTML 标签"),
         ("| 甲 | 乙 |\n| - | - |\n| a<b 与 c>d | 1 |", 3, "会当成 HTML 标签"),
+        ("若 a <b> c", 1, "<b> 没有配对；不是标签，就写成 \\<"),
+        ("甲</i>", 1, "<i> 没有配对"),
+        # 会当成记号而不见的
+        ("共 2*3*4 个", 1, r"乘号写 ×、\*，或放进公式"),
+        ("K*K 与 C*C", 1, "* 会当成强调的记号而不见"),
+        ("2*3，这*很*好", 1, "* 会当成强调的记号而不见"),
+        ("写在 __init__ 里", 1, "写成 `__init__`"),
+        ("[注]: 见下文", 1, "「注」在网页上看不见"),
+        ("**粗**{: 说=明}", 1, "在网页上看不见"),
         # 多出的格子，竖线
         ("| 甲 | 乙 |\n| - | - |\n| 1 | 2 | 3 |", 3, "这一行有 3 格，表头只有 2 格"),
         ("| 甲 | 乙 |\n|---|---|\n| 条件概率 | P(A|B) 的值 |", 3, "这一行有 3 格，表头只有 2 格"),
@@ -98,6 +107,8 @@ def visible(html: str) -> str:
         (r"$\htmlClass{a}{x}$", 1, r"不支持 \htmlClass"),
         ("<table><tr><td>$x_1$</td></tr></table>", 1, "HTML 里的公式不会排版"),
         ("<div>\n甲\n$x_1$\n</div>", 3, "HTML 里的公式不会排版"),
+        ("<div>\n\n$$\nx\n$$\n\n</div>", 3, "HTML 里的公式不会排版"),
+        (r"<div>\(x_1\)</div>", 1, "HTML 里的公式不会排版"),
     ],
 )  # fmt: skip
 def test_what_would_be_lost_is_a_fault(
@@ -123,6 +134,10 @@ def test_what_would_be_lost_is_a_fault(
         ("| 甲 | 乙 |\n| - | - |\n" r"| a \| b | 1 |", "a | b"),
         ('<div markdown="1">\n\n甲\n\n</div>', "甲"),
         ("甲 &lt;乙&gt; &amp; 丙", "甲 <乙> & 丙"),
+        ("2*3 是 6，`__init__` 好", "2*3 是 6，__init__ 好"),
+        ("这*很*好，**2**", "这很好，2"),
+        (r"2\*3\*4", "2*3*4"),
+        ("甲[注]乙\n\n[注]: https://example.org/a_b", "甲注乙"),
         ("<!-- 一句注释 <x, y> $5 -->\n\n甲", "甲"),
     ],
 )
@@ -160,7 +175,7 @@ def test_a_block_in_a_list_does_not_restart_its_numbers(show: Draw) -> None:
 
 
 def test_a_word_that_is_not_shown_is_told() -> None:
-    prose = [(1, "甲乙 **丙**"), (3, "丁 `戊` [己](庚.md){.辛}")]
+    prose = [(1, "甲乙 **丙**"), (3, "丁 `戊` [己](庚.md){.xin}")]
     html = "<p>甲乙 <b>丙</b></p><p>丁 <code>戊</code> <a>己</a></p>"
     assert list(lost_words(prose, html)) == []
     for word, line in (("乙", 1), ("丙", 1), ("戊", 3), ("己", 3)):

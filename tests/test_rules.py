@@ -104,6 +104,16 @@ def page(blocks: list[str], header: str = "") -> str:
     return "# 页\n\n" + "\n\n".join(f"```python{header}\n{b}\n```" for b in blocks)
 
 
+def test_the_limit_is_of_computing_not_of_waiting(small_site: SmallSite) -> None:
+    waits = "import time\ntime.sleep(4)\nprint('等到了')"
+    turns = page(["while True: pass"], ' tags=["raises-exception"]')
+    small_site.write({"docs/index.md": page([waits]), "docs/turns.md": turns})
+    status, output = small_site.build(CELL_TIMEOUT="2")
+    assert status == 0, output
+    assert "<samp>等到了</samp>" in small_site.html()
+    assert "超过时限 2 秒 CPU 时间" in small_site.html("turns")
+
+
 def test_each_block_that_breaks_a_rule_is_told(small_site: SmallSite) -> None:
     figure = ' caption="图" alt="线"'
     imports = "import matplotlib.pyplot as plt"
