@@ -57,6 +57,7 @@ OPTIONS = re.compile(r"(?<=\n)(///.*\n)((?:[ \t]+[\w-]+:.*\n)+)")  # 框的选�
 VOID = {"br", "hr", "col", "wbr"}  # 没有结束标签的
 # 会当成强调的：算式里的乘号，Python 的名字
 STARS = re.compile(r"(?<=[A-Za-z0-9)])\*(?=[A-Za-z0-9(])")
+STRONG = re.compile(r"\*\*[^*\n]+\*\*")
 DUNDER = re.compile(r"(?<![\w\\])__[A-Za-z]\w*__(?!\w)")
 ROUND = re.compile(r"(?<!\\)\\\(.+?\\\)")  # 公式的另一种写法
 WORD = re.compile(r"[^\W_]+")
@@ -104,8 +105,9 @@ def find_faults(prose: Sequence[tuple[int, str]]) -> Iterator[Fault]:
         message = f"{match[0]} 的下划线会当成加粗的记号而不见；写成 `{match[0]}`"
         yield Fault(_line(bare, match.start()), message)
     for block in BLOCK.finditer(bare):
-        star = STARS.search(block[0])
-        if star and len(re.findall(r"(?<!\\)\*(?! )", block[0])) > 1:
+        single = STRONG.sub(_blank, block[0])
+        star = STARS.search(single)
+        if star and len(re.findall(r"(?<!\\)\*(?! )", single)) > 1:
             message = "* 会当成强调的记号而不见；乘号写 ×、\\*，或放进公式"
             yield Fault(_line(bare, block.start() + star.start()), message)
     for match in NAMELESS_IMAGE.finditer(bare):

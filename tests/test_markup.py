@@ -294,7 +294,7 @@ def pages(draw: st.DrawFn) -> str:
     return "\n\n".join(draw(block(words)) for _ in range(draw(st.integers(1, 4))))
 
 
-SUSPECT = re.compile(r"[<$|`~]|python")
+SUSPECT = re.compile(r"[<$|`~*]|python")
 
 
 @pytest.mark.slow
