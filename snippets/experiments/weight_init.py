@@ -178,42 +178,6 @@ def log_gains(
 # --8<-- [end:log_gains]
 
 
-# --8<-- [start:mean_field_rms]
-def mean_field_rms(variance: float, activation: nn.Module, depth: int) -> list[float]:
-    """返回无限宽网络各层激活的 RMS，输入的 RMS 为 1。
-
-    Args:
-        variance: `fan_in * Var[w]`，每层相同，须 `>= 0`。
-        activation: 隐藏层的激活函数。
-        depth: 隐藏层数，须 `>= 0`。
-
-    Returns:
-        `depth + 1` 个数，下标 0 是输入。
-
-    Raises:
-        ValueError: `variance < 0` 或 `depth < 0`。
-
-    Example:
-        >>> [round(v, 3) for v in mean_field_rms(1.0, nn.ReLU(), 2)]
-        [1.0, 0.707, 0.5]
-
-    Source:
-        Poole et al. (2016), arXiv:1606.05340 的长度递推；期望用 Gauss–Hermite 求积。
-    """
-    if variance < 0 or depth < 0:
-        raise ValueError(f"variance 与 depth 须 >= 0，收到 {variance}、{depth}")
-    nodes, weights = np.polynomial.hermite_e.hermegauss(64)  # 偶数个点，避开折点 0
-    z, p = torch.from_numpy(nodes), torch.from_numpy(weights / weights.sum())
-    squares = [1.0]
-    for _ in range(depth):
-        pre_activation = math.sqrt(variance * squares[-1]) * z
-        squares.append((p @ activation(pre_activation).square()).item())
-    return [math.sqrt(q) for q in squares]
-
-
-# --8<-- [end:mean_field_rms]
-
-
 # --8<-- [start:random_inits]
 def random_inits() -> dict[str, Callable[..., Tensor]]:
     """返回要比较的四种随机初始化，从名字到函数，以 `init(shape, generator=…)` 调用。
@@ -274,6 +238,42 @@ def hidden_activations(
 
 
 # --8<-- [end:hidden_activations]
+
+
+# --8<-- [start:mean_field_rms]
+def mean_field_rms(variance: float, activation: nn.Module, depth: int) -> list[float]:
+    """返回无限宽网络各层激活的 RMS，输入的 RMS 为 1。
+
+    Args:
+        variance: `fan_in * Var[w]`，每层相同，须 `>= 0`。
+        activation: 隐藏层的激活函数。
+        depth: 隐藏层数，须 `>= 0`。
+
+    Returns:
+        `depth + 1` 个数，下标 0 是输入。
+
+    Raises:
+        ValueError: `variance < 0` 或 `depth < 0`。
+
+    Example:
+        >>> [round(v, 3) for v in mean_field_rms(1.0, nn.ReLU(), 2)]
+        [1.0, 0.707, 0.5]
+
+    Source:
+        Poole et al. (2016), arXiv:1606.05340 的长度递推；期望用 Gauss–Hermite 求积。
+    """
+    if variance < 0 or depth < 0:
+        raise ValueError(f"variance 与 depth 须 >= 0，收到 {variance}、{depth}")
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)  # 偶数个点，避开折点 0
+    z, p = torch.from_numpy(nodes), torch.from_numpy(weights / weights.sum())
+    squares = [1.0]
+    for _ in range(depth):
+        pre_activation = math.sqrt(variance * squares[-1]) * z
+        squares.append((p @ activation(pre_activation).square()).item())
+    return [math.sqrt(q) for q in squares]
+
+
+# --8<-- [end:mean_field_rms]
 
 
 # --8<-- [start:mean_field_slopes]
