@@ -10,11 +10,12 @@
 """
 
 import html
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from pipeline import (
     timings,
     typography,
 )
-from pipeline.cache import Cache
+from pipeline.cache import Cache, program_stamp
 from pipeline.cells import Cell
 from pipeline.citations import Citations
 from pipeline.execution import Executor
@@ -126,7 +127,8 @@ class Book:
         self.link = link
         self.questions = questions
         self.reference = reference
-        self.cache = Cache(root / ".cache")
+        self.outputs = Cache(root / ".cache")
+        self.made = Cache(root / ".cache" / "made", program_stamp(HERE))
         self.claims, errors = claims.read_claims(root / "tests" / "claims")
         self.troubles = set(errors)  # 不属于哪一页的错误，各是一句话
         self.pages: dict[str, Page] = {}
@@ -175,7 +177,7 @@ class Book:
             if not any(cell.runs for cell in page.cells):
                 continue
             notebook = runs.make_notebook(page.cells, preamble, versions)
-            if (entry := self.cache.load(page.name, notebook)) is not None:
+            if (entry := self.outputs.load(page.name, notebook)) is not None:
                 page.runs = runs.read_runs(entry)
             else:
                 stale.append((page, notebook))
@@ -202,7 +204,7 @@ class Book:
             self.troubles.add(str(error))
         else:
             page.runs = runs.read_runs(found)
-            self.cache.save(page.name, notebook, found)
+            self.outputs.save(page.name, notebook, found)
 
     def check(self) -> None:
         """查运行的结果：出错、警告、不能画的输出，不成立的主张。"""
@@ -255,6 +257,27 @@ class Book:
             self.directives,
             lambda message: self.page.faults.add(Fault(number, message)),
         )
+
+    def key(self, name: str, text: str) -> str:
+        """给出一页画成什么样由什么决定，程序本身除外。
+
+        Args:
+            name: 页面。
+            text: `prepare` 给出的正文。
+        """
+        page = self.pages[name]
+        marks = {mark: self._describe(mark) for mark in re.findall(claims.MARK, text)}
+        modules = {}
+        if "\n::: " in text:  # API 参考读的是源码
+            for path in sorted(self.root.glob("snippets/**/*.py")):
+                modules[str(path.relative_to(self.root))] = path.read_text("utf-8")
+        drawn = [*map(asdict, page.cells)], [*map(asdict, page.runs.values())]
+        return json.dumps([text, drawn, marks, modules], default=sorted)
+
+    @property
+    def trouble(self) -> OSError | None:
+        """缓存写不进去的原因，写得进去则没有。"""
+        return self.outputs.trouble or self.made.trouble
 
     def extensions(self) -> list[Extension]:
         """给出画这本书要用的 Markdown 扩展，接在 arithmatex（generic）之后。"""
