@@ -30,7 +30,7 @@ class Cache:
                 with contextlib.suppress(OSError):
                     leftover.unlink()  # 被杀掉的构建留下的
 
-    def load(self, page: str, notebook: str) -> list[dict[str, Any]] | None:
+    def load(self, page: str, notebook: str) -> list[Any] | None:
         """给出这一页的结果；笔记本变过，或没有运行过，则为 `None`。
 
         Args:
@@ -46,7 +46,7 @@ class Cache:
                 return runs
         return None
 
-    def save(self, page: str, notebook: str, runs: list[dict[str, Any]]) -> None:
+    def save(self, page: str, notebook: str, runs: list[Any]) -> None:
         """记下这一页的结果；写不进去不算错，`trouble` 里有原因。
 
         Args:

@@ -187,6 +187,9 @@ class BookPlugin(BasePlugin[Settings]):
         content = "".join(page.content or "" for page in pages)
         for name, data in maths.assets(content).items():
             files.append(File.generated(config, f"assets/katex/{name}", content=data))
+        for name, text in self.book.variants.items():
+            address = f"assets/knobs/{name}.js"
+            files.append(File.generated(config, address, content=text))
         lines = self.book.lines()
         for line in lines:
             log.error(line)
