@@ -73,7 +73,7 @@ def _write_cell(number: int, cell: Cell) -> Iterator[tuple[str, str]]:
         yield f"keep-{number}", "_variants.keep()"
     yield f"cell-{number}", cell.code
     if cell.knobs:
-        yield f"begin-{number}", f"_variants.begin({cell.alt!r})"
+        yield f"begin-{number}", f"_variants.begin({f'f{cell.alt!r}'!r})"
         for setting, name in list_variants(number, cell).items():
             yield name, knobs.turn(cell.code, cell.knobs, setting)
         yield f"alts-{number}", "_variants.end()"

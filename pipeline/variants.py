@@ -62,7 +62,11 @@ class _Variants:
         self.before = _take_state(self.shell.user_ns)
 
     def begin(self, alt: str) -> None:
-        """记下缺省的设置运行之后的状态；从这里起，每格运行之后都回到之前。"""
+        """记下缺省的设置运行之后的状态；从这里起，每格运行之后都回到之前。
+
+        Args:
+            alt: 图的说明，一个 f 字符串。
+        """
         self.after = _take_state(self.shell.user_ns)
         self.alt = alt
         self.alts: list[dict[str, str]] = []
@@ -71,7 +75,7 @@ class _Variants:
     def _next(self, _: Any) -> None:
         """写出这个设置的图的说明，回到之前的状态。"""
         try:
-            self.alts.append({"text": self.alt.format_map(self.shell.user_ns)})
+            self.alts.append({"text": eval(self.alt, self.shell.user_ns)})
         except Exception as error:
             self.alts.append({"error": f"{type(error).__name__}: {error}"})
         self.before()

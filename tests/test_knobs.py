@@ -235,7 +235,7 @@ def test_faults_of_settings_are_one_line_each(small_site: SmallSite) -> None:
         "docs/index.md:13: 别的设置运行之后，缺省的输出变了",
         "docs/index.md:19: n = 2 时，输出里有内存地址",
         "docs/index.md:25: n = 2 时，输出的个数、图的大小或表的行数与缺省的不同",
-        "docs/index.md:30: alt 里的 {…} 写不出来，请改正：KeyError: 'm'",
+        "docs/index.md:30: alt 里的 {…} 写不出来，请改正：NameError: name 'm' is not defined",
     ):
         assert line in output, output
     assert "共 5 处错误" in output
