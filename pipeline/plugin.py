@@ -188,13 +188,16 @@ class BookPlugin(BasePlugin[Settings]):
         name = page.file.src_uri
         key = self.site + self.book.key(name, page.markdown or "")
         if (saved := self.book.made.load(f"pages/{name}", key)) is not None:
-            pages.restore(page, saved, files)
+            pages.restore(page, saved["page"], files)
+            self.book.pages[name].files = saved["files"]
             return
         warned = self.warnings.get_counts()
         Page.render(page, config, files)
         self.book.check_drawn(name, page.content or "")
-        if not self.book.pages[name].faults and self.warnings.get_counts() == warned:
-            self.book.made.save(f"pages/{name}", key, pages.dump(page))
+        drawn = self.book.pages[name]
+        if not drawn.faults and self.warnings.get_counts() == warned:
+            saved = {"page": pages.dump(page), "files": drawn.files}
+            self.book.made.save(f"pages/{name}", key, saved)
 
     @event_priority(100)
     def on_env(self, env: Any, config: MkDocsConfig, files: Files) -> Any:
@@ -205,6 +208,9 @@ class BookPlugin(BasePlugin[Settings]):
         content = "".join(page.content or "" for page in pages)
         for name, data in maths.assets(content, self.book.made).items():
             files.append(File.generated(config, f"assets/katex/{name}", content=data))
+        for written in self.book.pages.values():
+            for address, text in written.files.items():
+                files.append(File.generated(config, address, content=text))
         lines = self.book.lines()
         for line in lines:
             log.error(line)
