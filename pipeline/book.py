@@ -50,6 +50,7 @@ from pipeline.execution import Executor
 from pipeline.faults import Fault
 from pipeline.figure import FigureError
 from pipeline.katex import Katex
+from pipeline.progress import Progress
 from pipeline.runs import Run
 
 HERE = Path(__file__).parent
@@ -113,6 +114,7 @@ class Book:
         link: 由所在的页和要去的页给出网址；没有那一页则给 `None`。
         questions: 导航里的题。
         reference: API 参考的各页。
+        progress: 运行各页时报告进度。
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class Book:
         link: Callable[[str, str], str | None] = lambda *_: None,
         questions: Sequence[contents.Question] = (),
         reference: Sequence[contents.ReferencePage] = (),
+        progress: Progress | None = None,
     ) -> None:
         self.root = root
         self.source = source
@@ -132,6 +135,7 @@ class Book:
         self.link = link
         self.questions = questions
         self.reference = reference
+        self.progress = progress or Progress(lambda _: None)
         self.outputs = Cache(root / ".cache")
         self.made = Cache(root / ".cache" / "made", program_stamp(HERE))
         self.claims, errors = claims.read_claims(root / "tests" / "claims")
@@ -168,8 +172,12 @@ class Book:
         page.cells = found if page.readable else ()
         return page
 
-    def run(self) -> None:
-        """取出各页的输出；变了的几页并排运行，一核一页。"""
+    def run(self, *names: str) -> None:
+        """取出各页的输出；变了的几页并排运行，一核一页。
+
+        Args:
+            names: 哪几页；没有则是全部。
+        """
         first = [HERE / f"{name}.py" for name in ("preamble", "rules", "variants")]
         preamble = "\n".join(path.read_text(encoding="utf-8") for path in first)
         versions = {
@@ -178,7 +186,7 @@ class Book:
             **self.execute.versions,
         }
         stale = []
-        for page in self.pages.values():
+        for page in (self.pages[name] for name in names or self.pages):
             if not any(cell.runs for cell in page.cells):
                 continue
             notebook = runs.make_notebook(page.cells, preamble, versions)
@@ -186,8 +194,11 @@ class Book:
                 page.runs = runs.read_runs(entry)
             else:
                 stale.append((page, notebook))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            running = [pool.submit(self._run_page, *work) for work in stale]
+        with (
+            self.progress(len(stale)) as progress,
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+        ):
+            running = [pool.submit(self._run_page, *work, progress) for work in stale]
             try:
                 for job in running:
                     job.result()
@@ -197,8 +208,9 @@ class Book:
                     execution.kill_kernels()
                 raise
 
-    def _run_page(self, page: Page, notebook: str) -> None:
+    def _run_page(self, page: Page, notebook: str, progress: Progress) -> None:
         """运行一页，记进缓存；中断了就记下原因。"""
+        progress.start(page.name)
         try:
             execute = partial(self.execute, page.name, notebook)
             found = execution.run(execute, lambda: self.stopped)
@@ -210,6 +222,8 @@ class Book:
         else:
             page.runs = runs.read_runs(found)
             self.outputs.save(page.name, notebook, found)
+        finally:
+            progress.finish(page.name)
 
     def check(self) -> None:
         """查运行的结果：出错、警告、不能画的输出，不成立的主张。"""
