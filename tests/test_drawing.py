@@ -100,11 +100,14 @@ def test_what_is_no_check_at_the_head_stays(body: str) -> None:
             {
                 "output_type": "execute_result",
                 "data": {
-                    "text/html": "<div>\n<style scoped>x</style>\n<table><tr></tr></table>\n</div>",
+                    "text/html": '<div>\n<style scoped>x</style>\n<table border="1" '
+                    'class="dataframe">\n  <tr style="text-align: right;">\n'
+                    "<th></th> <th>甲 乙</th></tr></table>\n</div>",
                     "text/plain": "1",
                 },
             },
-            '<table tabindex="0"><tr></tr></table>',
+            '<div class="scroll" tabindex="0"><table class="data"><tr><td></td>'
+            "<th>甲 乙</th></tr></table></div>",
         ),
         (
             {
@@ -130,6 +133,13 @@ def test_code_is_coloured_sparingly() -> None:
     assert '<span class="k">return</span> x + <span class="mi">1</span>' in html
     assert "\n\nf(" in html
     assert "\n\n\n" not in html
+
+
+def test_a_definition_leads_to_its_whole_text() -> None:
+    html = render_code(Cell("f", (1,)), "cell-0", [("f", "../a/#f")])
+    assert re.findall('<a class="md-code__button" (.*?)></a>', html) == [
+        'href="../a/#f" title="f 的完整说明" aria-label="f 的完整说明"'
+    ]
 
 
 def test_a_string_is_one_element() -> None:
