@@ -475,10 +475,13 @@ class Book:
             return ""
         failed = len(listed) - self._holding(listed)
         verdict = f"{failed} 条不成立或没有量" if failed else "全部在容差内"
+        kind = "failure" if failed else "success"
+        name = f"{question.label.lower()}-claims"
         return "\n".join(
             [
                 f"/// details | {len(listed)} 条，{verdict}",
-                f"    attrs: {{id: {question.label.lower()}-claims, class: evidence}}",
+                f"    type: {kind}",
+                f"    attrs: {{id: {name}, class: evidence}}",
                 "",
                 self._claims_table(question.stem, listed),
                 "///",

@@ -244,17 +244,18 @@ def errata_table(page: str) -> str:
 
     Example:
         >>> text = "## Q1：甲？ {#q1}\n\n### 1 · 笔误：乙 {#e01}\n"
-        >>> print(errata_table(text).splitlines()[-1])
+        >>> print(errata_table(text).splitlines()[-3])
         | Q1 | 笔误 | [1 · 乙](#e01) |
     """
-    lines = ["| 题 | 种类 | 勘误 |", "| --- | --- | --- |"]
+    lines = ['<div class="compact" markdown="1">', ""]
+    lines += ["| 题 | 种类 | 勘误 |", "| --- | --- | --- |"]
     question = ""
     for match in ERRATUM.finditer(page):
         question = match["question"] or question
         if match["number"]:
             number, kind, title, anchor = match.group("number", "kind", "title", "id")
             lines.append(f"| {question} | {kind} | [{number} · {title}](#{anchor}) |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "</div>"])
 
 
 def reference_list(added: Iterable[ReferencePage]) -> str:

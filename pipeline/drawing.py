@@ -58,17 +58,28 @@ def shorten(code: str) -> str:
             first, last = text.lineno - 1, text.end_lineno or text.lineno
             summary = f'{" " * text.col_offset}"""{docstring.splitlines()[0]}"""'
             lines[first:last] = [summary, *[None] * (last - first - 1)]
-        if body and ast.unparse(body[0]) == "super().__init__()":
-            body = body[1:]
-        checks = [*takewhile(_is_check, body)]
-        if 0 < len(checks) < len(body):
-            before = node.body[: node.body.index(checks[0])]
-            first = (before[-1].end_lineno or 0) if before else checks[0].lineno - 1
-            last = checks[-1].end_lineno or 0
-            while not (lines[last] or "").strip():
-                last += 1
+        head = [*takewhile(_is_head, body)]
+        checks = [statement for statement in head if _is_check(statement)]
+        if len(checks) == len(body):
+            continue
+        for check in checks:
+            before = node.body[: node.body.index(check)]
+            first = (before[-1].end_lineno or 0) if before else check.lineno - 1
+            last = check.end_lineno or 0
+            if check is not body[-1]:  # 后面还有，中间就不空行
+                while not (lines[last] or "").strip():
+                    last += 1
             lines[first:last] = [None] * (last - first)
     return "\n".join(line for line in lines if line is not None)
+
+
+def _is_head(statement: ast.stmt) -> bool:
+    """是不是还在函数的开头：赋值、检查，或交给父类。"""
+    return (
+        isinstance(statement, ast.Assign)
+        or _is_check(statement)
+        or ast.unparse(statement).startswith("super().__init__(")
+    )
 
 
 def _is_check(statement: ast.stmt) -> bool:

@@ -212,8 +212,9 @@ def test_evidence_is_folded_under_its_count(book: Book) -> None:
     assert "/// details | 1 条，1 条不成立或没有量" in book.directives["claims"]("all")
     book.measures["one"] = 1.0
     lines = book.directives["claims"]("all").splitlines()
-    assert lines[2:5] == [
+    assert lines[2:6] == [
         "/// details | 1 条，全部在容差内",
+        "    type: success",
         "    attrs: {id: q1-claims, class: evidence}",
         "",
     ]
@@ -239,7 +240,7 @@ def test_lists_are_derived(book: Book) -> None:
     )
     evidence = draw(book, "# 证据\n\n<!-- claims: all -->\n", "e.md")
     assert '<h2 id="q1">Q1 甲</h2>' in evidence
-    assert '<details class="evidence" id="q1-claims">' in evidence
+    assert '<details class="failure evidence" id="q1-claims">' in evidence
     assert "未测得" in evidence
     assert "Q2" not in evidence
     assert '<a id="one">' in draw(book, "<!-- claims: a -->\n", "f.md")

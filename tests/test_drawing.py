@@ -24,7 +24,8 @@ def test_docstrings_keep_their_first_line_only() -> None:
 CHECKS = """\
 class A:
     def __init__(self, a):
-        super().__init__()
+        super().__init__(a)
+        b = 2 * a
         # 单位是步
         if a < 1:
             told = (
@@ -45,6 +46,14 @@ class A:
             raise ValueError
 
         return 1
+
+    def g(self, a):
+        b = a
+        if b > 2:
+            raise ValueError
+
+    def h(self):
+        pass
 """
 
 
@@ -52,13 +61,20 @@ def test_checks_at_the_head_of_a_function_are_left_out() -> None:
     assert shorten(CHECKS).splitlines() == [
         "class A:",
         "    def __init__(self, a):",
-        "        super().__init__()",
+        "        super().__init__(a)",
+        "        b = 2 * a",
         "        # 记下",
         "        self.a = a",
         "",
         "    def f(self):",
         '        """甲。"""',
         "        return 1",
+        "",
+        "    def g(self, a):",
+        "        b = a",
+        "",
+        "    def h(self):",
+        "        pass",
     ]
 
 
@@ -66,7 +82,7 @@ def test_checks_at_the_head_of_a_function_are_left_out() -> None:
     "body",
     [
         "if a:\n        raise A",  # 别的什么也没有
-        "b = a\n    if b:\n        raise A\n    return b",
+        "f(a)\n    if a:\n        raise A\n    return a",
         "if a:\n        raise A\n    else:\n        a = 1\n    return a",
         "if a:\n        f()\n        raise A\n    return a",
         "return a",
