@@ -24,6 +24,7 @@ from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
 
 from pipeline import (
+    answer,
     cells,
     citations,
     claims,
@@ -260,6 +261,7 @@ class Book:
         """给出画这本书要用的 Markdown 扩展，接在 arithmatex（generic）之后。"""
         return [
             _Cells(self),
+            answer.Answers(self.report),
             markup.Escapes(),
             maths.MathsExtension(self.katex, self.report),
             claims.ClaimMarks(self._describe, self.report),
@@ -290,7 +292,8 @@ class Book:
         cell = self.page.cells[number]
         code = drawing.render_code(cell, f"cell-{number}")
         if "hide-input" in cell.tags:
-            summary = "作图代码" if cell.caption else "准备代码"
+            said = cell.summary or ("作图代码" if cell.caption else "准备代码")
+            summary = html.escape(said, quote=False)
             summary = f'<summary data-search-exclude="true">{summary}</summary>'
             code = f"<details>{summary}{code}</details>"
         parts = [code, self._sources(cell)]

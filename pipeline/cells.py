@@ -12,7 +12,7 @@ from pipeline.citations import Citations
 from pipeline.faults import Fault
 from pipeline.fences import Fence, walk
 
-OPTIONS = {"tags", "caption", "alt", "claims"}
+OPTIONS = {"tags", "summary", "caption", "alt", "claims"}
 TAGS = {"hide-input", "raises-exception", "skip-execution"}
 PYTHON = re.compile(r"python(?:\s|$)")
 PYTHON_LIKE = re.compile(r"\{?\s*\.?i?py(?:thon)?3?\b", re.I)
@@ -32,6 +32,7 @@ class Cell:
         origins: `code` 的每一行来自哪个片段的哪一行，如 `snippets/a.py:8`；
             写在页面上的为空。
         claims: 这一块量出的主张：主张的 id 到求值的表达式。
+        summary: 折叠的块收起时显示的字，没有写则为空。
     """
 
     code: str
@@ -42,6 +43,7 @@ class Cell:
     citations: tuple[tuple[str, str], ...] = ()
     origins: tuple[str, ...] = ()
     claims: tuple[tuple[str, str], ...] = ()
+    summary: str = ""
 
     @property
     def line(self) -> int:
@@ -107,7 +109,11 @@ def _option_faults(start: int, options: dict[str, Any]) -> Iterator[Fault]:
     if not isinstance(tags, list):
         yield Fault(start, 'tags 应写成 ["标签"]')
         tags = []
-    for name in "caption", "alt":
+    if "summary" in options and "hide-input" not in tags:
+        yield Fault(
+            start, 'summary 是折叠的块收起时的字，要同 tags=["hide-input"] 一起写'
+        )
+    for name in "summary", "caption", "alt":
         if not isinstance(options.get(name, ""), str):
             yield Fault(start, f'{name} 应写成 {name}="文字"')
     for tag in sorted({str(tag) for tag in tags} - TAGS):
@@ -156,5 +162,6 @@ def _read_cell(fence: Fence, source: Citations) -> tuple[Cell, list[Fault]]:
         citations=tuple(cited),
         origins=tuple(origins),
         claims=tuple(options.get("claims", {}).items()),
+        summary=options.get("summary", ""),
     )
     return cell, found

@@ -4,6 +4,7 @@ import ast
 import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from pygments import highlight
@@ -29,8 +30,10 @@ OBJECT = re.compile(r"<[\w.]+ object>")  # 没有文字的形式
 QUOTED = {String.Single, String.Interpol}
 
 
-def shorten_docstrings(code: str) -> str:
-    """把代码里的文档字符串都减到第一行；不是合法 Python 的代码原样给回。
+def shorten(code: str) -> str:
+    """给出页面上显示的代码：文档字符串只留首行，函数开头的参数检查略去。
+
+    不是合法 Python 的代码原样给回。
 
     Args:
         code: 源代码。
@@ -39,19 +42,38 @@ def shorten_docstrings(code: str) -> str:
         tree = ast.parse(code)
     except SyntaxError:
         return code
-    lines = code.splitlines()
+    # 占住原来的行数，后面的行号才不变；空出的行最后再删
+    lines: list[str | None] = [*code.splitlines()]
     for node in ast.walk(tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
-        if (docstring := ast.get_docstring(node)) is None:
-            continue
-        text = node.body[0]
-        indent = " " * text.col_offset
-        first, last = text.lineno - 1, text.end_lineno or text.lineno
-        summary = f'{indent}"""{docstring.splitlines()[0]}"""'
-        # 占住原来的行数，后面的行号才不变；空出的行最后再删
-        lines[first:last] = [summary] + ["\0"] * (last - first - 1)
-    return "\n".join(line for line in lines if line != "\0")
+        body = node.body
+        if (docstring := ast.get_docstring(node)) is not None:
+            text, *body = body
+            first, last = text.lineno - 1, text.end_lineno or text.lineno
+            summary = f'{" " * text.col_offset}"""{docstring.splitlines()[0]}"""'
+            lines[first:last] = [summary, *[None] * (last - first - 1)]
+        if body and ast.unparse(body[0]) == "super().__init__()":
+            body = body[1:]
+        checks = [*takewhile(_is_check, body)]
+        if 0 < len(checks) < len(body):
+            before = node.body[: node.body.index(checks[0])]
+            first = (before[-1].end_lineno or 0) if before else checks[0].lineno - 1
+            last = checks[-1].end_lineno or 0
+            while not (lines[last] or "").strip():
+                last += 1
+            lines[first:last] = [None] * (last - first)
+    return "\n".join(line for line in lines if line is not None)
+
+
+def _is_check(statement: ast.stmt) -> bool:
+    """是不是一句参数检查：`if …: raise`，前面可以先写好信息。"""
+    return (
+        isinstance(statement, ast.If)
+        and not statement.orelse
+        and isinstance(statement.body[-1], ast.Raise)
+        and all(isinstance(part, ast.Assign) for part in statement.body[:-1])
+    )
 
 
 class Sparing(Filter):
@@ -77,13 +99,13 @@ SPARING_LANGUAGES = [
 
 
 def render_code(cell: Cell, name: str) -> str:
-    """把一块的代码画成 HTML：文档字符串只留首行，语法着色，可以复制。
+    """把一块的代码画成 HTML：只留要点，语法着色，可以复制。
 
     Args:
         cell: 代码块。
         name: 整格的 id，复制的按钮要用。
     """
-    code = re.sub(r"\n{3,}", "\n\n", shorten_docstrings(cell.code))
+    code = re.sub(r"\n{3,}", "\n\n", shorten(cell.code))
     lexer = PythonLexer(filters=[Sparing()])
     spans = highlight(code, lexer, HtmlFormatter(nowrap=True))
     copy = (
