@@ -30,7 +30,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import CountHandler, get_relative_url
 
-from pipeline import contents, drawing, faults, maths, pages, search, shell
+from pipeline import contents, drawing, faults, maths, notebooks, pages, search, shell
 from pipeline.book import Book
 from pipeline.citations import Citations
 from pipeline.jupyter.executor import MkdocsJupyter
@@ -39,6 +39,8 @@ from pipeline.progress import Progress
 from pipeline.staging import Staging
 
 HERE = Path(__file__).parent
+NOTEBOOKS = "notebooks"
+ARCHIVE = f"{NOTEBOOKS}/deep-learning-qa.zip"
 log = logging.getLogger("mkdocs.plugins.book")
 
 
@@ -257,17 +259,62 @@ class BookPlugin(BasePlugin[Settings]):
         for written in self.book.pages.values():
             for address, text in written.files.items():
                 files.append(File.generated(config, address, content=text))
+        for address, data in self._notebooks(config).items():
+            files.append(File.generated(config, address, content=data))
         lines = self.book.lines()
         for line in lines:
             log.error(line)
         if lines and not self.serving:
             raise Abort(f"共 {len(lines)} 处错误，没有发布。")
         env.trim_blocks = env.lstrip_blocks = True  # 网页里不留模板的空行
-        env.globals |= {"config": config, "offline": _offline(config)}
+        env.globals |= {
+            "config": config,
+            "offline": _offline(config),
+            "version": shell.version(self.book.root),
+            "notebooks": {q.page: f"{NOTEBOOKS}/{q.stem}.ipynb" for q in self._asked()},
+            "archive": ARCHIVE,
+            "colab": notebooks.colab(config.repo_url),
+        }
         if not self.serving:  # 预览时 MkDocs 要在网页里加自动刷新的脚本
             self.policy = shell.security_policy(env, offline=_offline(config))
         env.globals["content_security_policy"] = self.policy
         return env
+
+    def _asked(self) -> list[contents.Question]:
+        """导航里的题，有页面的。"""
+        return [q for q in self.book.questions if q.page in self.book.pages]
+
+    def _notebooks(self, config: MkDocsConfig) -> dict[str, str | bytes]:
+        """各题的笔记本和它们的 zip：网址到内容。"""
+        commit, date = shell.version(self.book.root)
+        written = {}
+        for question in self._asked():
+            file = self.files.get_file_from_path(question.page)
+            page = self.book.pages[question.page]
+            if file is None or file.page is None or page.faults:
+                continue
+            about = f"《{config.site_name}》里的一页，输出就是网页上的那一次运行"
+            if commit:
+                about += f"（版本 {commit}，{date}）"
+            if config.site_url:
+                about += f"：<{config.site_url}{file.url}>"
+            written[f"{question.stem}.ipynb"] = notebooks.make(
+                file.page.markdown or "",
+                page.cells,
+                page.runs,
+                partial(self._address, config.site_url, question.page),
+                about,
+            )
+        packed = {ARCHIVE: notebooks.archive(written)}
+        return {f"{NOTEBOOKS}/{name}": text for name, text in written.items()} | packed
+
+    def _address(self, site: str | None, page: str, target: str) -> str:
+        """页面上的一个去处的完整网址；网站没有网址，则为空。"""
+        name, _, anchor = target.partition("#")
+        file = self.files.get_file_from_path(name or page)
+        if not site or file is None:
+            return ""
+        return f"{site}{file.url}" + (f"#{anchor}" if anchor else "")
 
     def on_page_context(self, context: Any, page: Page, **_: Any) -> Any:
         """预览时把本页的错误写在页首，改好就消失。"""
