@@ -112,28 +112,36 @@ def cdf_gap(
 
 
 # --8<-- [start:steps_to_shrink]
-def steps_to_shrink(lr: float, ratio: float = 1e-3) -> int:
+def steps_to_shrink(lr: float, momentum: float = 0.0, ratio: float = 1e-3) -> int:
     """返回梯度下降要走几步，才把 x²/2 上的 x 从 1 缩到不超过 ratio。
 
     Args:
         lr: 学习率，须 `0 < lr < 2`，否则不收敛。
+        momentum: 动量系数，须 `0 <= momentum < 1`；0 是不用动量。
         ratio: 目标，须 `0 < ratio < 1`。
 
     Returns:
-        步数，约为 `ln(ratio) / ln|1 - lr|`。
+        步数；没有动量时约为 `ln(ratio) / ln|1 - lr|`。
 
     Raises:
-        ValueError: 不满足 `0 < lr < 2` 或 `0 < ratio < 1`。
+        ValueError: 参数超出上面的范围。
 
     Example:
         >>> steps_to_shrink(0.5, ratio=0.2)  # 1, 0.5, 0.25, 0.125
         3
+
+    Source:
+        Polyak (1964), USSR Comput. Math. Math. Phys. 4(5):1–17（动量）。
     """
-    if not (0 < lr < 2 and 0 < ratio < 1):
-        raise ValueError(f"须 0 < lr < 2 且 0 < ratio < 1，收到 {lr} 与 {ratio}")
-    x, steps = 1.0, 0
+    if not (0 < lr < 2 and 0 <= momentum < 1 and 0 < ratio < 1):
+        received = f"{lr}、{momentum} 与 {ratio}"
+        raise ValueError(
+            f"须 0 < lr < 2、0 <= momentum < 1 且 0 < ratio < 1，收到 {received}"
+        )
+    x, velocity, steps = 1.0, 0.0, 0
     while abs(x) > ratio:
-        x -= lr * x  # x²/2 的梯度是 x
+        velocity = momentum * velocity + x  # x²/2 的梯度是 x
+        x -= lr * velocity
         steps += 1
     return steps
 
