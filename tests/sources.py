@@ -1,10 +1,12 @@
 """读页面和片段的源文件。"""
 
 import ast
+import os
 import re
 from pathlib import Path
 
 from pipeline import citations
+from pipeline.cache import Cache
 from pipeline.cells import Cell, read_cells
 from pipeline.citations import Citations
 from pipeline.tools.project import ROOT
@@ -12,6 +14,7 @@ from pipeline.tools.project import ROOT
 DOCS, SNIPPETS = ROOT / "docs", ROOT / "snippets"
 MODULES = sorted(p for p in SNIPPETS.rglob("*.py") if p.name != "__init__.py")
 PAGES = sorted(DOCS.glob("*.md"))
+FORGETFUL = Cache(Path(os.devnull))  # 什么也记不下的缓存
 TITLE = re.compile(r"^# (.+?)(?: \{#[\w-]+\})?$", re.M)
 
 
