@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.storages import BaseStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import MaxTrialsCallback
 from optuna.trial import TrialState
 
@@ -134,6 +134,7 @@ def open_storage(url: str, heartbeat: int = 60) -> RDBStorage:
     """
     if heartbeat < 1:
         raise ValueError(f"heartbeat 须 >= 1，收到 {heartbeat}")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # 心跳仍属实验功能
         return RDBStorage(
@@ -149,34 +150,30 @@ def open_storage(url: str, heartbeat: int = 60) -> RDBStorage:
 
 # --8<-- [start:run_worker]
 def run_worker(
-    url: str,
+    storage: str | BaseStorage,
     n_trials: int,
     objective: Callable[[optuna.Trial], float],
     team: int = 1,
-    heartbeat: int = 60,
 ) -> int:
     """在当前进程里加入共享的研究，等到齐了再一起做，做成 n_trials 次为止。
 
     Args:
-        url: 数据库的 URL；里面已有名为 `shared` 的研究。
+        storage: 共用的存储，或数据库的 URL；里面已有名为 `shared` 的研究。
         n_trials: 全队一共要做成几次，须 `>= 1`；至多多做 `team - 1` 次。
         objective: 以 `optuna.Trial` 为参数的目标函数，越小越好。
         team: 一共几个进程；各自报到，凑齐才开始。
-        heartbeat: 每隔几秒记一次心跳，须 `>= 1`。
 
     Returns:
         本进程的编号。
 
     Raises:
-        ValueError: `n_trials < 1` 或 `heartbeat < 1`。
+        ValueError: `n_trials < 1`。
 
     Example:
-        >>> from tempfile import TemporaryDirectory
-        >>> with TemporaryDirectory() as folder:
-        ...     url = f"sqlite:///{folder}/study.db"
-        ...     study = optuna.create_study(storage=url, study_name="shared")
-        ...     pid = run_worker(url, 2, lambda trial: trial.suggest_int("n", 1, 9))
-        ...     pid == os.getpid(), len(study.trials)  # 没有另开进程
+        >>> storage = optuna.storages.InMemoryStorage()
+        >>> study = optuna.create_study(storage=storage, study_name="shared")
+        >>> pid = run_worker(storage, 2, lambda trial: trial.suggest_int("n", 1, 9))
+        >>> pid == os.getpid(), len(study.trials)  # 没有另开进程
         (True, 2)
 
     Source:
@@ -185,7 +182,6 @@ def run_worker(
     if n_trials < 1:
         raise ValueError(f"n_trials 须 >= 1，收到 {n_trials}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = open_storage(url, heartbeat)
     study = optuna.load_study(study_name="shared", storage=storage)
     study.set_user_attr(uuid.uuid4().hex, os.getpid())  # 报到；容器里的编号会重复
     while len(study.user_attrs) < team:

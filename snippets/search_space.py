@@ -67,69 +67,6 @@ def sample_log_uniform(
 # --8<-- [end:sample_log_uniform]
 
 
-# --8<-- [start:sample_integer]
-def sample_integer(
-    low: int, high: int, size: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """在 [low, high) 的整数里等概率地抽。
-
-    Args:
-        low: 最小的整数。
-        high: 上界，取不到，须大于 `low`。
-        size: 个数。
-        rng: 随机源。
-
-    Returns:
-        形状 `(size,)`，dtype 为 int64。
-
-    Raises:
-        ValueError: 不满足 `low < high`。
-
-    Example:
-        >>> np.unique(sample_integer(2, 5, 100, np.random.default_rng(0))).tolist()
-        [2, 3, 4]
-    """
-    if not low < high:
-        raise ValueError(f"须 low < high，收到 {low} 与 {high}")
-    return rng.integers(low, high, size)
-
-
-# --8<-- [end:sample_integer]
-
-
-# --8<-- [start:sample_log_integer]
-def sample_log_integer(
-    low: int, high: int, size: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """在 [low, high) 的整数里对数均匀地抽：每翻一倍的区间概率相同。
-
-    Args:
-        low: 最小的整数，须 `>= 1`。
-        high: 上界，取不到，须大于 `low`。
-        size: 个数。
-        rng: 随机源。
-
-    Returns:
-        形状 `(size,)`，dtype 为 int64；抽到 `k` 的概率为
-        `ln((k + 1) / k) / ln(high / low)`。
-
-    Raises:
-        ValueError: 不满足 `1 <= low < high`。
-
-    Example:
-        >>> n = sample_log_integer(16, 1024, 3000, np.random.default_rng(0))
-        >>> round(float(np.mean(n < 128)), 1)  # 六次翻倍里的前三次
-        0.5
-    """
-    if not 1 <= low < high:
-        raise ValueError(f"须 1 <= low < high，收到 {low} 与 {high}")
-    values = sample_log_uniform(low, high, size, rng).astype(np.int64)  # 向下取整
-    return np.minimum(values, high - 1)
-
-
-# --8<-- [end:sample_log_integer]
-
-
 # --8<-- [start:sample_beta]
 def sample_beta(
     low: float, high: float, size: int, rng: np.random.Generator
@@ -186,3 +123,66 @@ def averaging_window(beta: ArrayLike) -> NDArray[np.float64]:
 
 
 # --8<-- [end:averaging_window]
+
+
+# --8<-- [start:sample_log_integer]
+def sample_log_integer(
+    low: int, high: int, size: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """在 [low, high) 的整数里对数均匀地抽：每翻一倍的区间概率相同。
+
+    Args:
+        low: 最小的整数，须 `>= 1`。
+        high: 上界，取不到，须大于 `low`。
+        size: 个数。
+        rng: 随机源。
+
+    Returns:
+        形状 `(size,)`，dtype 为 int64；抽到 `k` 的概率为
+        `ln((k + 1) / k) / ln(high / low)`。
+
+    Raises:
+        ValueError: 不满足 `1 <= low < high`。
+
+    Example:
+        >>> n = sample_log_integer(16, 1024, 3000, np.random.default_rng(0))
+        >>> round(float(np.mean(n < 128)), 1)  # 六次翻倍里的前三次
+        0.5
+    """
+    if not 1 <= low < high:
+        raise ValueError(f"须 1 <= low < high，收到 {low} 与 {high}")
+    values = sample_log_uniform(low, high, size, rng).astype(np.int64)  # 向下取整
+    return np.minimum(values, high - 1)
+
+
+# --8<-- [end:sample_log_integer]
+
+
+# --8<-- [start:sample_integer]
+def sample_integer(
+    low: int, high: int, size: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """在 [low, high) 的整数里等概率地抽。
+
+    Args:
+        low: 最小的整数。
+        high: 上界，取不到，须大于 `low`。
+        size: 个数。
+        rng: 随机源。
+
+    Returns:
+        形状 `(size,)`，dtype 为 int64。
+
+    Raises:
+        ValueError: 不满足 `low < high`。
+
+    Example:
+        >>> np.unique(sample_integer(2, 5, 100, np.random.default_rng(0))).tolist()
+        [2, 3, 4]
+    """
+    if not low < high:
+        raise ValueError(f"须 low < high，收到 {low} 与 {high}")
+    return rng.integers(low, high, size)
+
+
+# --8<-- [end:sample_integer]

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from scipy.stats import loguniform
 from scipy.stats.qmc import Halton
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -23,7 +25,6 @@ from torch import Tensor
 from snippets.digits import digits_split
 from snippets.hyperparameter_search import (
     grid_points,
-    open_storage,
     random_points,
     run_worker,
 )
@@ -626,7 +627,7 @@ def search_together(
     objective: Callable[[optuna.Trial], float],
     team: int = 2,
 ) -> tuple[NDArray[np.float64], set[int]]:
-    """让几个进程经由一个数据库，分着试完给定的点。
+    """让几个进程经由一份共用的日志文件，分着试完给定的点。
 
     Args:
         points: 要试的点，须不少于进程数。
@@ -654,11 +655,12 @@ def search_together(
     if not 1 <= team <= len(points):
         raise ValueError(f"进程数须在 1 与点数之间，收到 {team} 与 {len(points)} 个点")
     with TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/study.db"
-        study = optuna.create_study(storage=open_storage(url), study_name="shared")
+        log = f"{folder}/study.log"
+        storage = JournalStorage(JournalFileBackend(log, JournalFileOpenLock(log)))
+        study = optuna.create_study(storage=storage, study_name="shared")
         for point in points:
             study.enqueue_trial(dict(point))  # 排队，谁空谁取
-        job = delayed(run_worker)(url, len(points), objective, team)
+        job = delayed(run_worker)(storage, len(points), objective, team)
         pids = Parallel(n_jobs=team, idle_worker_timeout=5)([job] * team)
         done = study.trials[: len(points)]  # 最后一刻还没停的，会多做一次
         return np.array([trial.value for trial in done], float), set(pids)
