@@ -125,6 +125,36 @@ def averaging_window(beta: ArrayLike) -> NDArray[np.float64]:
 # --8<-- [end:averaging_window]
 
 
+# --8<-- [start:sample_integer]
+def sample_integer(
+    low: int, high: int, size: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """在 [low, high) 的整数里等概率地抽。
+
+    Args:
+        low: 最小的整数。
+        high: 上界，取不到，须大于 `low`。
+        size: 个数。
+        rng: 随机源。
+
+    Returns:
+        形状 `(size,)`，dtype 为 int64。
+
+    Raises:
+        ValueError: 不满足 `low < high`。
+
+    Example:
+        >>> np.unique(sample_integer(2, 5, 100, np.random.default_rng(0))).tolist()
+        [2, 3, 4]
+    """
+    if not low < high:
+        raise ValueError(f"须 low < high，收到 {low} 与 {high}")
+    return rng.integers(low, high, size)
+
+
+# --8<-- [end:sample_integer]
+
+
 # --8<-- [start:sample_log_integer]
 def sample_log_integer(
     low: int, high: int, size: int, rng: np.random.Generator
@@ -156,33 +186,3 @@ def sample_log_integer(
 
 
 # --8<-- [end:sample_log_integer]
-
-
-# --8<-- [start:sample_integer]
-def sample_integer(
-    low: int, high: int, size: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """在 [low, high) 的整数里等概率地抽。
-
-    Args:
-        low: 最小的整数。
-        high: 上界，取不到，须大于 `low`。
-        size: 个数。
-        rng: 随机源。
-
-    Returns:
-        形状 `(size,)`，dtype 为 int64。
-
-    Raises:
-        ValueError: 不满足 `low < high`。
-
-    Example:
-        >>> np.unique(sample_integer(2, 5, 100, np.random.default_rng(0))).tolist()
-        [2, 3, 4]
-    """
-    if not low < high:
-        raise ValueError(f"须 low < high，收到 {low} 与 {high}")
-    return rng.integers(low, high, size)
-
-
-# --8<-- [end:sample_integer]

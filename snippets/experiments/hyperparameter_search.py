@@ -654,6 +654,7 @@ def search_together(
     """
     if not 1 <= team <= len(points):
         raise ValueError(f"进程数须在 1 与点数之间，收到 {team} 与 {len(points)} 个点")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     with TemporaryDirectory() as folder:
         log = f"{folder}/study.log"
         storage = JournalStorage(JournalFileBackend(log, JournalFileOpenLock(log)))

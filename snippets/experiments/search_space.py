@@ -219,6 +219,32 @@ def draw_windows(
 # --8<-- [end:draw_windows]
 
 
+# --8<-- [start:value_shares]
+def value_shares(samples: ArrayLike) -> dict[float, float]:
+    """数出每个不同取值所占的比例。
+
+    Args:
+        samples: 样本，形状任意，不能为空。
+
+    Returns:
+        取值到占比的字典，按取值从小到大；占比之和为 1。
+
+    Raises:
+        ValueError: 没有样本。
+
+    Example:
+        >>> value_shares([2, 3, 3, 4])
+        {2: 0.25, 3: 0.5, 4: 0.25}
+    """
+    values, counts = np.unique(np.asarray(samples), return_counts=True)
+    if not len(values):
+        raise ValueError("至少要有一个样本，收到 0 个")
+    return dict(zip(values.tolist(), (counts / counts.sum()).tolist(), strict=True))
+
+
+# --8<-- [end:value_shares]
+
+
 # --8<-- [start:draw_units]
 def draw_units(
     low: int, high: int, size: int, rng: np.random.Generator
@@ -294,32 +320,6 @@ def width_errors(
 
 
 # --8<-- [end:width_errors]
-
-
-# --8<-- [start:value_shares]
-def value_shares(samples: ArrayLike) -> dict[float, float]:
-    """数出每个不同取值所占的比例。
-
-    Args:
-        samples: 样本，形状任意，不能为空。
-
-    Returns:
-        取值到占比的字典，按取值从小到大；占比之和为 1。
-
-    Raises:
-        ValueError: 没有样本。
-
-    Example:
-        >>> value_shares([2, 3, 3, 4])
-        {2: 0.25, 3: 0.5, 4: 0.25}
-    """
-    values, counts = np.unique(np.asarray(samples), return_counts=True)
-    if not len(values):
-        raise ValueError("至少要有一个样本，收到 0 个")
-    return dict(zip(values.tolist(), (counts / counts.sum()).tolist(), strict=True))
-
-
-# --8<-- [end:value_shares]
 
 
 # --8<-- [start:map_exponents]
