@@ -76,6 +76,16 @@ SPARING_LANGUAGES = [
 ]
 
 
+def colour(code: str) -> str:
+    """给 Python 代码着色，给出 HTML。
+
+    Args:
+        code: 源代码。
+    """
+    lexer = PythonLexer(filters=[Sparing()])
+    return str(highlight(code, lexer, HtmlFormatter(nowrap=True)))
+
+
 def render_code(cell: Cell, name: str) -> str:
     """把一块的代码画成 HTML：文档字符串只留首行，语法着色，可以复制。
 
@@ -83,9 +93,7 @@ def render_code(cell: Cell, name: str) -> str:
         cell: 代码块。
         name: 整格的 id，复制的按钮要用。
     """
-    code = re.sub(r"\n{3,}", "\n\n", shorten_docstrings(cell.code))
-    lexer = PythonLexer(filters=[Sparing()])
-    spans = highlight(code, lexer, HtmlFormatter(nowrap=True))
+    spans = colour(re.sub(r"\n{3,}", "\n\n", shorten_docstrings(cell.code)))
     copy = (
         '<button class="md-code__button" title="复制代码" data-md-type="copy" '
         f'data-clipboard-target="#{name} code"></button>'

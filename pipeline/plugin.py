@@ -28,9 +28,10 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import CountHandler, get_relative_url
 
-from pipeline import boxes, contents, drawing, faults, maths, search, shell
+from pipeline import boxes, contents, drawing, faults, maths, practice, search, shell
 from pipeline.book import Book
 from pipeline.citations import Citations
+from pipeline.exercises import read_exercises
 from pipeline.jupyter.executor import MkdocsJupyter
 from pipeline.katex import Katex
 from pipeline.staging import Staging
@@ -56,6 +57,7 @@ class BookPlugin(BasePlugin[Settings]):
         self.book: Book
         self.files = Files([])
         self.added: list[contents.ReferencePage] = []
+        self.practice: list[contents.ReferencePage] = []
         self.staging: Staging | None = None
         self.warnings = CountHandler()
         self.dates: dict[str, str] = {}
@@ -83,6 +85,9 @@ class BookPlugin(BasePlugin[Settings]):
         asked = contents.questions(config.nav)
         troubles: list[str] = []
         self.added = []
+        exercises, _ = read_exercises(root)  # 登记中的错误由 Book 报告
+        self.practice = contents.practice_pages(asked, exercises)
+        config.nav = contents.with_practice(config.nav, self.practice)
         if contents.REFERENCE in contents.pages(config.nav):
             self.added = contents.reference_pages(asked, root, troubles.append)
             config.nav = contents.with_reference(config.nav, self.added)
@@ -129,8 +134,11 @@ class BookPlugin(BasePlugin[Settings]):
                 log.error("没有重建，改好再存：%s", reason)
 
         server.builder = rebuild
-        claims = self.book.root / "tests" / "claims"
-        for folder in [*self.config.base_path, str(claims), str(HERE / "theme")]:
+        registers = [
+            str(self.book.root / "tests" / name)
+            for name in ("claims", "exercises", "quizzes")
+        ]
+        for folder in [*self.config.base_path, *registers, str(HERE / "theme")]:
             if Path(folder).is_dir():
                 server.watch(folder)
 
@@ -147,8 +155,15 @@ class BookPlugin(BasePlugin[Settings]):
             files.append(
                 File.generated(config, shell.SHIM, content=shell.worker_shim())
             )
-        for added in self.added:
+        for added in [*self.added, *self.practice]:
             files.append(File.generated(config, added.page, content=added.text))
+        if self.practice and not _offline(config):
+            for name, path in practice.files(self.book.root).items():
+                uri = f"assets/practice/{name}"
+                files.append(File.generated(config, uri, abs_src_path=str(path)))
+            content = practice.editor()
+            uri = "assets/practice/editor.js"
+            files.append(File.generated(config, uri, content=content))
         for file in files.documentation_pages():
             try:
                 self.book.read(file.src_uri, file.content_string)
