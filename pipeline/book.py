@@ -418,8 +418,15 @@ class Book:
         return "\n".join(['<div class="evidence" markdown>', "", *rows, "", "</div>"])
 
     def _exercises(self, stem: str) -> str:
-        """题页上的手撕一节：各题的链接。"""
-        return exercises.draw_links(self._drills(self.exercises, stem), stem)
+        """题页上的手撕一节：各道的链接；参数是 all，就一题一节，列出全部。"""
+        if stem != "all":
+            return exercises.draw_links(self._drills(self.exercises, stem), stem)
+        return "\n\n".join(
+            f"## {question.title} {{#{question.stem}}}\n\n"
+            f"{exercises.draw_list(chosen, question.stem)}"
+            for question in self.questions
+            if (chosen := [e for e in self.exercises if e.stem == question.stem])
+        )
 
     def _exercise_boxes(self, stem: str) -> str:
         """一题的各个手撕框。"""

@@ -12,7 +12,6 @@ import yaml
 from pipeline.exercises import DOWNLOAD, Exercise
 
 SECTION = "问题"  # 导航里放题的一节
-PRACTICE = "动手"  # 导航里放手撕与自测的一节
 REFERENCE = "reference"  # API 参考的总览，各题的 API 排在它后面
 TITLE = re.compile(r"^# (.+?)(?: \{#[\w-]+\})?$", re.M)
 GENERATED = """\
@@ -33,8 +32,9 @@ search: {{boost: 0.3}}
 
 # {label}的手撕题
 
-只用标准库，先自己写，再看提示和答案；讲解见 [{question.label}](../{question.page})。\
-代码就在你的浏览器里运行：第一次运行要取 Python，约 {download} MB，浏览器会留着它。
+只用标准库，先自己写，再看提示和答案。讲解见 [{question.label}](../{question.page})，\
+别的题见[手撕题](../practice.md)。代码就在你的浏览器里运行：第一次运行要取 Python，\
+约 {download} MB，浏览器会留着它。
 
 <!-- exercise-boxes: {question.stem} -->
 """
@@ -256,20 +256,6 @@ def practice_pages(
             title = f"{_spaced(question.label)}的手撕题"
             found.append(ReferencePage(question.title, title, page, text))
     return found
-
-
-def with_practice(nav: Any, added: Iterable[ReferencePage]) -> Any:
-    """给出添上手撕各页的导航：排在「动手」一节的末尾。
-
-    Args:
-        nav: `mkdocs.yml` 的 `nav`。
-        added: 要添的各页。
-    """
-    listed = [{page.title: page.page} for page in added]
-    return [
-        {name: [*target, *listed] if name == PRACTICE else target} if name else target
-        for name, target in _entries(nav)
-    ]
 
 
 def home_table(asked: Iterable[tuple[str, str, str]]) -> str:

@@ -125,7 +125,7 @@ def stub(source: str, name: str) -> str:
         if isinstance(node, ast.Import) and {a.name for a in node.names} & used
     ]
     lines = solution.splitlines()
-    for function in reversed(list(_functions(ast.parse(solution).body[0]))):
+    for function in reversed(list(_functions(_definition(solution)))):
         first, last = function.body[0], function.body[-1]
         start = first.lineno - 1
         if ast.get_docstring(function) is not None:
@@ -133,6 +133,13 @@ def stub(source: str, name: str) -> str:
         lines[start : last.end_lineno] = [" " * first.col_offset + "# 写在这里"]
     text = "\n".join(_without_source(lines))
     return "\n".join([*imports, "", "", text]) if imports else text
+
+
+def _definition(solution: str) -> ast.FunctionDef | ast.ClassDef:
+    """一个解答的语法树。"""
+    (node,) = ast.parse(solution).body
+    assert isinstance(node, ast.FunctionDef | ast.ClassDef)
+    return node
 
 
 def _functions(node: ast.stmt) -> Iterator[ast.FunctionDef]:
@@ -168,12 +175,20 @@ def draw_links(exercises: Sequence[Exercise], stem: str) -> str:
         exercises: 这一题的手撕题。
         stem: 题。
     """
-    lines = ["合上答案，在浏览器里写，用测试测；由易到难：", ""]
-    lines += [
+    return f"在浏览器里写，用测试测，由易到难：\n\n{draw_list(exercises, stem)}"
+
+
+def draw_list(exercises: Sequence[Exercise], stem: str) -> str:
+    """一题的各道手撕题，一道一行，Markdown。
+
+    Args:
+        exercises: 这一题的手撕题。
+        stem: 题。
+    """
+    return "\n".join(
         f"{number}. [{exercise.title}](practice/{stem}.md#{exercise.name})"
         for number, exercise in enumerate(exercises, 1)
-    ]
-    return "\n".join(lines)
+    )
 
 
 def draw_boxes(exercises: Sequence[Exercise], source: str) -> str:
@@ -188,15 +203,17 @@ def draw_boxes(exercises: Sequence[Exercise], source: str) -> str:
 
 def _draw(exercise: Exercise, source: str) -> str:
     key = f"{exercise.stem}:{exercise.name}"
+    solution = solutions(source)[exercise.name]
+    task = ast.get_docstring(_definition(solution)) or ""
     parts = [
         f'<div class="exercise" data-exercise="{key}" markdown="1">',
         f"### {exercise.title} {{#{exercise.name}}}",
+        task.splitlines()[0],
         _code(_tidy(stub(source, exercise.name))),
     ]
     for number, hint in enumerate(exercise.hints, 1):
         parts += [f"/// details | 提示 {number}", hint, "///"]
-    answer = drawing.shorten_docstrings(solutions(source)[exercise.name])
-    parts += ["/// details | 答案", _code(answer)]
+    parts += ["/// details | 答案", _code(drawing.shorten_docstrings(solution))]
     parts += [f"[讲解](../{exercise.read})", "///", "</div>"]
     return "\n\n".join(parts)
 

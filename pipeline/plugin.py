@@ -87,7 +87,6 @@ class BookPlugin(BasePlugin[Settings]):
         self.added = []
         exercises, _ = read_exercises(root)  # 登记中的错误由 Book 报告
         self.practice = contents.practice_pages(asked, exercises)
-        config.nav = contents.with_practice(config.nav, self.practice)
         if contents.REFERENCE in contents.pages(config.nav):
             self.added = contents.reference_pages(asked, root, troubles.append)
             config.nav = contents.with_reference(config.nav, self.added)

@@ -16,8 +16,8 @@ STEMS = [question.stem for question in QUESTIONS]
 REFERENCE = contents.reference_pages(QUESTIONS, ROOT, print)
 EXERCISES, _ = read_exercises(ROOT)
 PRACTICE = contents.practice_pages(QUESTIONS, EXERCISES)
-NAVIGATION = contents.with_practice(CONFIG["nav"], PRACTICE)
-PAGES = contents.pages(contents.with_reference(NAVIGATION, REFERENCE))
+PAGES = contents.pages(contents.with_reference(CONFIG["nav"], REFERENCE))
+PAGES += [page.page.removesuffix(".md") for page in PRACTICE]
 ENVIRONMENT = {
     "NO_MKDOCS_2_WARNING": "1",
     "SITE_URL": SITE_URL,
