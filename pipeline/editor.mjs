@@ -16,7 +16,7 @@ const colours = HighlightStyle.define([
 const look = EditorView.theme({
   "&": { backgroundColor: "var(--md-code-bg-color)", color: "var(--md-code-fg-color)", fontSize: "0.64rem" },
   "&.cm-focused": { outline: "0.1rem solid var(--md-accent-fg-color)" },
-  ".cm-scroller": { fontFamily: "var(--md-code-font-family, monospace)", lineHeight: "1.5", overflow: "auto", maxHeight: "28rem" },
+  ".cm-scroller": { fontFamily: "var(--md-code-font-family, monospace)", lineHeight: "1.5" },
   ".cm-content": { caretColor: "var(--md-code-fg-color)", paddingBlock: "0.5rem" },
   ".cm-gutters": { backgroundColor: "transparent", color: "var(--md-default-fg-color--light)", border: "0" },
   ".cm-selectionMatch, &.cm-focused .cm-matchingBracket": { backgroundColor: "transparent", outline: "1px solid currentColor" },

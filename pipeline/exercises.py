@@ -169,13 +169,14 @@ def _tidy(code: str) -> str:
 
 
 def draw_links(exercises: Sequence[Exercise], stem: str) -> str:
-    """题页上的一节：列出各道手撕题，Markdown。
+    """题页上的一节：一句话，列出各道手撕题，Markdown。
 
     Args:
         exercises: 这一题的手撕题。
         stem: 题。
     """
-    return f"在浏览器里写，用测试测，由易到难：\n\n{draw_list(exercises, stem)}"
+    links = [f"[{e.title}](practice/{stem}.md#{e.name})" for e in exercises]
+    return f"在浏览器里写，用测试测，由易到难：{'、'.join(links)}。"
 
 
 def draw_list(exercises: Sequence[Exercise], stem: str) -> str:
@@ -207,7 +208,7 @@ def _draw(exercise: Exercise, source: str) -> str:
     task = ast.get_docstring(_definition(solution)) or ""
     parts = [
         f'<div class="exercise" data-exercise="{key}" markdown="1">',
-        f"### {exercise.title} {{#{exercise.name}}}",
+        f"## {exercise.title} {{#{exercise.name}}}",
         task.splitlines()[0],
         _code(_tidy(stub(source, exercise.name))),
     ]

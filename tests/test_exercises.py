@@ -12,30 +12,9 @@ from pipeline.practice import NODE_MODULES, PYODIDE
 from pipeline.tools.addresses import transferred
 from pipeline.tools.project import EXERCISES, ROOT, STEMS
 from snippets.exercises.checking import check, compare, refuses
+from tests.answers import mistaken, solution, source
 
 WRONG = [(exercise, n) for exercise in EXERCISES for n in range(len(exercise.wrong))]
-
-
-def source(exercise: Exercise) -> str:
-    return exercises.module_path(ROOT, exercise.stem).read_text(encoding="utf-8")
-
-
-def solution(exercise: Exercise) -> str:
-    """解答，连同它要的导入：读者会写的样子。"""
-    text = source(exercise)
-    head = exercises.stub(text, exercise.name).partition("\n\n\n")[0]
-    imports = head if head.startswith("import ") else ""
-    return f"{imports}\n{exercises.solutions(text)[exercise.name]}"
-
-
-def mistaken(exercise: Exercise, number: int) -> str:
-    """照登记改错的解答。"""
-    code = solution(exercise)
-    edit = exercise.wrong[number]["edit"]
-    for old, new in zip(edit[::2], edit[1::2], strict=True):
-        assert code.count(old) == 1, f"{exercise.place}: 解答里应恰有一处 {old!r}"
-        code = code.replace(old, new)
-    return code
 
 
 def run(code: str, source: str = "def f(x):\n    return x\n", **options: Any) -> Any:
@@ -52,6 +31,16 @@ def test_each_question_has_two_exercises_and_each_three_wrong_solutions() -> Non
         assert len(exercise.wrong) >= 3, f"{exercise.place}: 至少登记三种错法"
         assert len(exercise.hints) >= 2, f"{exercise.place}: 提示至少分两步"
     assert exercises.read_exercises(ROOT)[1] == []
+
+
+@pytest.mark.parametrize("stem", sorted({e.stem for e in EXERCISES}))
+def test_the_page_leads_to_its_exercises_and_its_quiz(stem: str) -> None:
+    page = (ROOT / "docs" / f"{stem}.md").read_text(encoding="utf-8")
+    wanted = (
+        f"## 手撕 {{#practice}}\n\n<!-- exercises: {stem} -->\n\n"
+        f"## 自测 {{#quiz}}\n\n<!-- quiz: {stem} -->\n\n## 追问 {{#follow-ups}}\n"
+    )
+    assert wanted in page, f"docs/{stem}.md: 请在「追问」之前写：\n{wanted}"
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
@@ -128,8 +117,7 @@ def test_an_endless_loop_is_stopped_at_its_line() -> None:
     assert result["error"].startswith(
         ("第 3 行：运行超过 0.5 秒", "第 4 行：运行超过 0.5 秒")
     )
-    assert {line for kind, line in heard if kind == "line"} <= {3, 4}
-    assert heard
+    assert {heard[-1], heard[-2]} <= {("line", 3), ("line", 4)}
 
 
 def test_what_is_printed_is_shown_up_to_a_limit() -> None:

@@ -38,7 +38,7 @@
       ;[this.stem, this.name] = element.dataset.exercise.split(":")
       this.key = `exercise.${element.dataset.exercise}`
       this.code = element.querySelector(".highlight")
-      this.stub = this.code.textContent.replace(/\n$/, "")
+      this.stub = this.code.querySelector("code").textContent
       this.hints = [...element.querySelectorAll("details")]
       this.answer = this.hints.pop()
       this.status = make("p", { class: "exercise-status", role: "status" })
