@@ -9,12 +9,14 @@
 错误不抛出，都记在 `Page.faults` 和 `troubles` 里：一次查出全部，停不停由调用者定。
 """
 
+import hashlib
 import html
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +26,7 @@ from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
 
 from pipeline import (
+    answer,
     cells,
     citations,
     claims,
@@ -34,6 +37,7 @@ from pipeline import (
     exercises,
     faults,
     fences,
+    knobs,
     markup,
     maths,
     quizzes,
@@ -41,7 +45,7 @@ from pipeline import (
     timings,
     typography,
 )
-from pipeline.cache import Cache
+from pipeline.cache import Cache, program_stamp
 from pipeline.cells import Cell
 from pipeline.citations import Citations
 from pipeline.execution import Executor
@@ -67,6 +71,7 @@ class Page:
         readable: 代码块都读得懂；有一处读不懂，整页都不运行。
         runs: 各格的运行结果，没有运行则为空。
         drawn: 画好的各个代码块，HTML。
+        files: 随它生成的文件，网址到内容。
         faults: 查出的错误。
         lines: 全文的各行。
         front: 页首有几行。
@@ -80,6 +85,7 @@ class Page:
     readable: bool = True
     runs: Mapping[str, Run] = field(default_factory=dict)
     drawn: dict[int, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     faults: set[Fault] = field(default_factory=set)
     lines: list[str] = field(init=False)
     front: int = field(init=False)
@@ -129,7 +135,8 @@ class Book:
         self.link = link
         self.questions = questions
         self.reference = reference
-        self.cache = Cache(root / ".cache")
+        self.outputs = Cache(root / ".cache")
+        self.made = Cache(root / ".cache" / "made", program_stamp(HERE))
         self.claims, errors = claims.read_claims(root / "tests" / "claims")
         self.exercises, wrong = exercises.read_exercises(root)
         self.quizzes: list[quizzes.Quiz] = []
@@ -172,7 +179,7 @@ class Book:
 
     def run(self) -> None:
         """取出各页的输出；变了的几页并排运行，一核一页。"""
-        first = [HERE / "preamble.py", HERE / "rules.py"]
+        first = [HERE / f"{name}.py" for name in ("preamble", "rules", "variants")]
         preamble = "\n".join(path.read_text(encoding="utf-8") for path in first)
         versions = {
             **runs.versions(),
@@ -184,7 +191,7 @@ class Book:
             if not any(cell.runs for cell in page.cells):
                 continue
             notebook = runs.make_notebook(page.cells, preamble, versions)
-            if (entry := self.cache.load(page.name, notebook)) is not None:
+            if (entry := self.outputs.load(page.name, notebook)) is not None:
                 page.runs = runs.read_runs(entry)
             else:
                 stale.append((page, notebook))
@@ -211,7 +218,7 @@ class Book:
             self.troubles.add(str(error))
         else:
             page.runs = runs.read_runs(found)
-            self.cache.save(page.name, notebook, found)
+            self.outputs.save(page.name, notebook, found)
 
     def check(self) -> None:
         """查运行的结果：出错、警告、不能画的输出，不成立的主张。"""
@@ -220,7 +227,7 @@ class Book:
                 continue
             if page.runs["preamble"].outputs:
                 self.troubles.add(
-                    "pipeline/preamble.py 或 rules.py 运行时有输出或出错，请改正"
+                    "笔记本的第一格运行时有输出或出错，请改正（见 Book.run）"
                 )
             self.measures |= runs.read_measures(page.runs)
             page.faults.update(runs.check_runs(page.cells, page.runs))
@@ -267,10 +274,32 @@ class Book:
             lambda message: self.page.faults.add(Fault(number, message)),
         )
 
+    def key(self, name: str, text: str) -> str:
+        """给出一页画成什么样由什么决定，程序本身除外。
+
+        Args:
+            name: 页面。
+            text: `prepare` 给出的正文。
+        """
+        page = self.pages[name]
+        marks = {mark: self._describe(mark) for mark in re.findall(claims.MARK, text)}
+        modules = {}
+        if "\n::: " in text:  # API 参考读的是源码
+            for path in sorted(self.root.glob("snippets/**/*.py")):
+                modules[str(path.relative_to(self.root))] = path.read_text("utf-8")
+        drawn = [*map(asdict, page.cells)], [*map(asdict, page.runs.values())]
+        return json.dumps([text, drawn, marks, modules], default=sorted)
+
+    @property
+    def trouble(self) -> OSError | None:
+        """缓存写不进去的原因，写得进去则没有。"""
+        return self.outputs.trouble or self.made.trouble
+
     def extensions(self) -> list[Extension]:
         """给出画这本书要用的 Markdown 扩展，接在 arithmatex（generic）之后。"""
         return [
             _Cells(self),
+            answer.Answers(self.report),
             markup.Escapes(),
             maths.MathsExtension(self.katex, self.report),
             claims.ClaimMarks(self._describe, self.report),
@@ -301,28 +330,64 @@ class Book:
         cell = self.page.cells[number]
         code = drawing.render_code(cell, f"cell-{number}")
         if "hide-input" in cell.tags:
-            summary = "作图代码" if cell.caption else "准备代码"
+            said = cell.summary or ("作图代码" if cell.caption else "准备代码")
+            summary = html.escape(said, quote=False)
             summary = f'<summary data-search-exclude="true">{summary}</summary>'
             code = f"<details>{summary}{code}</details>"
         parts = [code, self._sources(cell)]
         if cell.runs:
-            run = self.page.runs.get(f"cell-{number}", Run(None, []))
             try:
-                output = drawing.render_outputs(cell, run.outputs, f"f{number}")
+                output = self._draw_output(number, cell)
             except FigureError as error:
-                output = ""
+                output = '<div class="output"></div>'
                 self.page.faults.add(Fault(cell.line, str(error)))
-            parts.append(f'<div class="output">{output}</div>')
+            parts.append(output)
         else:
             parts.append('<p class="cell-note">这一段不运行。</p>')
         parts += [
             f'<p class="cell-fault">{html.escape(fault.at(self.page.name))}</p>'
-            for fault in sorted(self.page.faults)
-            if cell.lines[0] <= fault.line <= cell.lines[-1]
+            for fault in self._faults(cell)
         ]
         drawn = f'<div class="cell" id="cell-{number}">{"".join(parts)}</div>'
         self.page.drawn[number] = drawn
         return drawn
+
+    def _faults(self, cell: Cell) -> list[Fault]:
+        """这一块的错误。"""
+        first, last = cell.lines[0], cell.lines[-1]
+        return sorted(f for f in self.page.faults if first <= f.line <= last)
+
+    def _draw_output(self, number: int, cell: Cell) -> str:
+        """画出一块的输出。"""
+        if cell.knobs and self.page.runs and not self._faults(cell):
+            return self._draw_variants(number, cell)
+        run = self.page.runs.get(f"cell-{number}", Run(None, []))
+        output = drawing.render_outputs(cell, run.outputs, f"f{number}")
+        return f'<div class="output">{output}</div>'
+
+    def _draw_variants(self, number: int, cell: Cell) -> str:
+        """画出一块的旋钮和缺省的输出，各个设置的输出另放一个文件。"""
+        page = self.page
+        ids = runs.list_variants(number, cell)
+        alts = runs.read_alts(number, cell, page.runs)
+        order = knobs.settings(cell.knobs)
+        outputs = [(page.runs[ids[s]].outputs, alts[s]) for s in order]
+        name = f"{page.name.removesuffix('.md').replace('/', '-')}-{number}"
+        # 画几百张图要几秒：改了页面上别的地方，不必再画
+        key = json.dumps([outputs, cell.caption, number])
+        draw = partial(drawing.render_variants, cell, outputs, f"f{number}")
+        drawn = self.made.get(f"knobs/{name}", key, draw)
+        texts = {text for knob in cell.knobs for text in knob.texts}
+        literals = {text: drawing.render_literal(text) for text in texts}
+        data = knobs.script(name, cell.knobs, literals, drawn)
+        page.files[f"assets/knobs/{name}.js"] = data
+        version = hashlib.sha256(data.encode()).hexdigest()[:8]
+        earlier = [knob.name for c in page.cells[:number] for knob in c.knobs]
+        panel = drawing.render_knobs(
+            cell, f"cell-{number}", knobs.keys(cell.knobs, earlier), name, version
+        )
+        shown = drawn[order.index(knobs.default(cell.knobs))]
+        return f'{panel}<div class="output" aria-live="polite">{shown}</div>'
 
     def _sources(self, cell: Cell) -> str:
         """被引用的定义在 API 参考里的链接。"""

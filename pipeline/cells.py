@@ -7,12 +7,13 @@ from typing import Any
 
 from jupytext.cell_metadata import parse_key_equal_value
 
-from pipeline import citations
+from pipeline import citations, knobs
 from pipeline.citations import Citations
 from pipeline.faults import Fault
 from pipeline.fences import Fence, walk
+from pipeline.knobs import Knob
 
-OPTIONS = {"tags", "caption", "alt", "claims"}
+OPTIONS = {"tags", "summary", "caption", "alt", "claims", "knobs"}
 TAGS = {"hide-input", "raises-exception", "skip-execution"}
 PYTHON = re.compile(r"python(?:\s|$)")
 PYTHON_LIKE = re.compile(r"\{?\s*\.?i?py(?:thon)?3?\b", re.I)
@@ -32,6 +33,8 @@ class Cell:
         origins: `code` 的每一行来自哪个片段的哪一行，如 `snippets/a.py:8`；
             写在页面上的为空。
         claims: 这一块量出的主张：主张的 id 到求值的表达式。
+        summary: 折叠的块收起时显示的字，没有写则为空。
+        knobs: 读者可以换的值。
     """
 
     code: str
@@ -42,6 +45,8 @@ class Cell:
     citations: tuple[tuple[str, str], ...] = ()
     origins: tuple[str, ...] = ()
     claims: tuple[tuple[str, str], ...] = ()
+    summary: str = ""
+    knobs: tuple[Knob, ...] = ()
 
     @property
     def line(self) -> int:
@@ -107,7 +112,11 @@ def _option_faults(start: int, options: dict[str, Any]) -> Iterator[Fault]:
     if not isinstance(tags, list):
         yield Fault(start, 'tags 应写成 ["标签"]')
         tags = []
-    for name in "caption", "alt":
+    if "summary" in options and "hide-input" not in tags:
+        yield Fault(
+            start, 'summary 是折叠的块收起时的字，要同 tags=["hide-input"] 一起写'
+        )
+    for name in "summary", "caption", "alt":
         if not isinstance(options.get(name, ""), str):
             yield Fault(start, f'{name} 应写成 {name}="文字"')
     for tag in sorted({str(tag) for tag in tags} - TAGS):
@@ -119,6 +128,8 @@ def _option_faults(start: int, options: dict[str, Any]) -> Iterator[Fault]:
         or ("skip-execution" in tags and claims)
     ):
         yield Fault(start, 'claims 应写成 {"主张的 id": "表达式"}，所在的块要运行')
+    if "knobs" in options and {"skip-execution", "raises-exception"} & {*tags}:
+        yield Fault(start, "有旋钮的块要运行，不能出错：请去掉标签或 knobs")
 
 
 def _read_cell(fence: Fence, source: Citations) -> tuple[Cell, list[Fault]]:
@@ -132,15 +143,17 @@ def _read_cell(fence: Fence, source: Citations) -> tuple[Cell, list[Fault]]:
     if magic := next((line for line in fence.body if line.startswith("%%")), ""):
         message = f"不支持 {magic.split()[0]} 这样整格的魔法；请写成普通的 Python"
         found.append(Fault(fence.line, message))
+    turned, faults = knobs.read_knobs(fence.body, options.get("knobs", {}), fence.line)
+    found += faults
     code: list[str] = []
     lines: list[int] = []
     origins: list[str] = []
     cited = []
     for number, line in enumerate(fence.body, fence.line + 1):
         expanded, origin = [line], [""]
-        faults = [*source.find_faults(line, number)]
-        found += faults
-        if citations.FORM.match(line) and not faults:
+        wrong = [*source.find_faults(line, number)]
+        found += wrong
+        if citations.FORM.match(line) and not wrong:
             expanded, file, first, section = source.expand(line)
             cited.append((file, section))
             origin = [f"{file}:{first + n}" for n in range(len(expanded))]
@@ -156,5 +169,7 @@ def _read_cell(fence: Fence, source: Citations) -> tuple[Cell, list[Fault]]:
         citations=tuple(cited),
         origins=tuple(origins),
         claims=tuple(options.get("claims", {}).items()),
+        summary=options.get("summary", ""),
+        knobs=tuple(turned),
     )
     return cell, found

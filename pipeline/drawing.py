@@ -4,6 +4,8 @@ import ast
 import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from pygments import highlight
@@ -22,15 +24,20 @@ from pygments.token import (
 
 from pipeline.cells import Cell
 from pipeline.figure import tidy_svg
+from pipeline.knobs import Knob
 
 PLAIN = {Name, Operator, Punctuation, Text, Whitespace}
 PLAIN |= {Keyword.Constant, Name.Function.Magic, Name.Variable.Magic, String.Affix}
 OBJECT = re.compile(r"<[\w.]+ object>")  # 没有文字的形式
+SAMPLE = re.compile(r"(?<=<samp>)[^<]*")  # 一段文字输出
+SPOKEN = {"True": "是", "False": "否"}
 QUOTED = {String.Single, String.Interpol}
 
 
-def shorten_docstrings(code: str) -> str:
-    """把代码里的文档字符串都减到第一行；不是合法 Python 的代码原样给回。
+def shorten(code: str) -> str:
+    """给出页面上显示的代码：文档字符串只留首行，函数开头的参数检查略去。
+
+    不是合法 Python 的代码原样给回。
 
     Args:
         code: 源代码。
@@ -39,19 +46,38 @@ def shorten_docstrings(code: str) -> str:
         tree = ast.parse(code)
     except SyntaxError:
         return code
-    lines = code.splitlines()
+    # 占住原来的行数，后面的行号才不变；空出的行最后再删
+    lines: list[str | None] = [*code.splitlines()]
     for node in ast.walk(tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
-        if (docstring := ast.get_docstring(node)) is None:
-            continue
-        text = node.body[0]
-        indent = " " * text.col_offset
-        first, last = text.lineno - 1, text.end_lineno or text.lineno
-        summary = f'{indent}"""{docstring.splitlines()[0]}"""'
-        # 占住原来的行数，后面的行号才不变；空出的行最后再删
-        lines[first:last] = [summary] + ["\0"] * (last - first - 1)
-    return "\n".join(line for line in lines if line != "\0")
+        body = node.body
+        if (docstring := ast.get_docstring(node)) is not None:
+            text, *body = body
+            first, last = text.lineno - 1, text.end_lineno or text.lineno
+            summary = f'{" " * text.col_offset}"""{docstring.splitlines()[0]}"""'
+            lines[first:last] = [summary, *[None] * (last - first - 1)]
+        if body and ast.unparse(body[0]) == "super().__init__()":
+            body = body[1:]
+        checks = [*takewhile(_is_check, body)]
+        if 0 < len(checks) < len(body):
+            before = node.body[: node.body.index(checks[0])]
+            first = (before[-1].end_lineno or 0) if before else checks[0].lineno - 1
+            last = checks[-1].end_lineno or 0
+            while not (lines[last] or "").strip():
+                last += 1
+            lines[first:last] = [None] * (last - first)
+    return "\n".join(line for line in lines if line is not None)
+
+
+def _is_check(statement: ast.stmt) -> bool:
+    """是不是一句参数检查：`if …: raise`，前面可以先写好信息。"""
+    return (
+        isinstance(statement, ast.If)
+        and not statement.orelse
+        and isinstance(statement.body[-1], ast.Raise)
+        and all(isinstance(part, ast.Assign) for part in statement.body[:-1])
+    )
 
 
 class Sparing(Filter):
@@ -87,13 +113,17 @@ def colour(code: str) -> str:
 
 
 def render_code(cell: Cell, name: str) -> str:
-    """把一块的代码画成 HTML：文档字符串只留首行，语法着色，可以复制。
+    """把一块的代码画成 HTML：只留要点，语法着色，可以复制。
 
     Args:
         cell: 代码块。
         name: 整格的 id，复制的按钮要用。
     """
-    spans = colour(re.sub(r"\n{3,}", "\n\n", shorten_docstrings(cell.code)))
+    spans = colour(re.sub(r"\n{3,}", "\n\n", shorten(cell.code)))
+    for knob in cell.knobs:
+        literal = render_literal(knob.texts[knob.default])
+        line = re.compile(f"^({knob.name} = )({re.escape(literal)})", re.M)
+        spans = line.sub(r'\1<span class="literal">\2</span>', spans, count=1)
     copy = (
         '<button class="md-code__button" title="复制代码" data-md-type="copy" '
         f'data-clipboard-target="#{name} code"></button>'
@@ -104,6 +134,102 @@ def render_code(cell: Cell, name: str) -> str:
         f'<pre tabindex="0"><span><code>{spans}</code></span></pre>'
         f'<div class="md-code__nav">{copy}</div></div>'
     )
+
+
+def render_literal(text: str) -> str:
+    """把一个字面量着色。
+
+    Args:
+        text: 字面量。
+    """
+    lexer = PythonLexer(filters=[Sparing()])
+    return highlight(text, lexer, HtmlFormatter(nowrap=True)).rstrip("\n")
+
+
+def render_knobs(
+    cell: Cell, name: str, keys: Sequence[str], data: str, version: str
+) -> str:
+    """把一块的旋钮画成 HTML：数是滑块，文字与真假是单选。
+
+    Args:
+        cell: 代码块。
+        name: 整格的 id。
+        keys: 各个旋钮在网址里的名字，全页唯一。
+        data: 各个设置的输出叫什么。
+        version: 它的版本：内容变了，浏览器才不用旧的。
+    """
+    controls = "".join(
+        (_radios if knob.words else _slider)(knob, f"{name}-{knob.name}", key)
+        for knob, key in zip(cell.knobs, keys, strict=True)
+    )
+    return (
+        f'<div class="knobs" data-name="{data}" data-version="{version}" '
+        f'data-search-exclude="true">{controls}</div>'
+    )
+
+
+def _slider(knob: Knob, name: str, key: str) -> str:
+    text = knob.texts[knob.default]
+    return (
+        f'<div data-key="{key}"><label for="{name}">{html.escape(knob.label)}</label>'
+        f'<input type="range" id="{name}" max="{len(knob.texts) - 1}" '
+        f'value="{knob.default}" aria-valuetext="{text}" autocomplete="off">'
+        f'<span aria-hidden="true">{text}</span></div>'
+    )
+
+
+def _radios(knob: Knob, name: str, key: str) -> str:
+    choices = "".join(
+        f'<label><input type="radio" name="{name}" value="{number}" '
+        f'autocomplete="off"{" checked" if number == knob.default else ""}>'
+        f"{html.escape(SPOKEN.get(text, text[1:-1]))}</label>"
+        for number, text in enumerate(knob.texts)
+    )
+    legend = f"<legend>{html.escape(knob.label)}</legend>"
+    return f'<fieldset data-key="{key}">{legend}{choices}</fieldset>'
+
+
+def render_variants(
+    cell: Cell, outputs: Sequence[tuple[Sequence[dict[str, Any]], str]], prefix: str
+) -> list[str]:
+    """把各个设置的输出画成 HTML，一样高：文字少的，末尾补上空行。
+
+    Args:
+        cell: 代码块。
+        outputs: 各个设置的输出，和图的说明。
+        prefix: 图内各 id 的前缀，全页唯一，各个设置相同。
+    """
+    drawn = [render_outputs(replace(cell, alt=alt), o, prefix) for o, alt in outputs]
+    heights = [[text.count("\n") for text in SAMPLE.findall(own)] for own in drawn]
+    tallest = [max(column) for column in zip(*heights, strict=True)]
+    return [_pad(own, tallest) for own in drawn]
+
+
+def _pad(drawn: str, heights: Sequence[int]) -> str:
+    """把各段文字补到这么多行；末尾的换行不占一行，所以再有一个空格。"""
+    goals = iter(heights)
+
+    def pad(match: re.Match[str]) -> str:
+        lacking = next(goals) - match[0].count("\n")
+        return match[0] + ("\n" * lacking + " " if lacking else "")
+
+    return SAMPLE.sub(pad, drawn)
+
+
+def shape(outputs: Sequence[dict[str, Any]]) -> list[str]:
+    """给出各个输出占地方的样子：种类，图的大小，表的行数；文字的行数不算。
+
+    Args:
+        outputs: 一块的输出，nbformat 的形式。
+    """
+    shapes = []
+    for output in outputs:
+        data = output.get("data", {})
+        kind = choose(data) or output["output_type"]
+        content = data.get(kind, "")
+        size = re.search(r'viewBox="[^"]*"', content)
+        shapes.append(f"{kind} {size and size[0]} {content.count('<tr')}")
+    return shapes
 
 
 def render_outputs(cell: Cell, outputs: Sequence[dict[str, Any]], prefix: str) -> str:

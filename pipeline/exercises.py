@@ -214,9 +214,17 @@ def _draw(exercise: Exercise, source: str) -> str:
     ]
     for number, hint in enumerate(exercise.hints, 1):
         parts += [f"/// details | 提示 {number}", hint, "///"]
-    parts += ["/// details | 答案", _code(drawing.shorten_docstrings(solution))]
+    parts += ["/// details | 答案", _code(_without_docstring(solution))]
     parts += [f"[讲解](../{exercise.read})", "///", "</div>"]
     return "\n\n".join(parts)
+
+
+def _without_docstring(solution: str) -> str:
+    """答案不重复题目：不要文档字符串。"""
+    text = _definition(solution).body[0]
+    lines = solution.splitlines()
+    del lines[text.lineno - 1 : text.end_lineno]
+    return "\n".join(lines)
 
 
 def _code(code: str) -> str:

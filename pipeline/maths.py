@@ -1,21 +1,21 @@
 """公式：构建时用 KaTeX 排好版，读者的浏览器不用运行任何脚本。"""
 
-import functools
 import html
 import io
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from fontTools.subset import Options, Subsetter, save_font
-from fontTools.ttLib import TTFont
 from markdown import Markdown
 from markdown.extensions import Extension
 from markdown.treeprocessors import Treeprocessor
 from markdown.util import AtomicString
 
+from pipeline.cache import Cache
 from pipeline.formula import trim
 from pipeline.katex import HERE, Katex, TexError, find_katex
 
@@ -141,11 +141,12 @@ class MathsExtension(Extension):
         md.treeprocessors.register(_Typeset(md, self.katex, self.report), "typeset", 15)
 
 
-def assets(content: str) -> dict[str, str | bytes]:
+def assets(content: str, cache: Cache) -> dict[str, str | bytes]:
     """公式要的文件：样式表、字体、许可证；样式与字体只留 `content` 用到的。
 
     Args:
         content: 全部页面的正文，HTML。
+        cache: 裁过的字体。
 
     Returns:
         文件名到内容，放在同一个文件夹里。
@@ -155,6 +156,7 @@ def assets(content: str) -> dict[str, str | bytes]:
     css = re.sub(r"/\*.*?\*/", "", css, flags=re.S)
     rules = re.findall(r"\s*([^{}]+?)\s*({[^{}]*})", css)
     classes = set(" ".join(re.findall(r'class="([^"]*)"', content)).split())
+    letters = "".join(sorted(set(content)))
     kept = "".join(s + body for s, body in rules if _is_used(s, classes))
     files: dict[str, str | bytes] = {}
     for face in re.findall(r"@font-face{[^{}]*}", css):
@@ -162,7 +164,8 @@ def assets(content: str) -> dict[str, str | bytes]:
             name = re.findall(r"[\w-]+\.woff2", face)[0]
             font = find_katex() / "fonts" / name
             kept += re.sub(r"src:[^}]*", f'src:url({name}) format("woff2")', face)
-            files[name] = _subset(font, _characters(font) & set(content))
+            subset = partial(_subset, font, letters)
+            files[name] = b64decode(cache.get(f"fonts/{name}", letters, subset))
     licence = find_katex().parent / "LICENSE"
     return files | {"katex.min.css": kept, "LICENSE": licence.read_bytes()}
 
@@ -175,21 +178,18 @@ def _is_used(selectors: str, classes: set[str]) -> bool:
     )
 
 
-@functools.cache
-def _characters(path: Path) -> frozenset[str]:
-    """字体有的字。"""
-    with TTFont(path) as font:
-        return frozenset(map(chr, font.getBestCmap()))
+def _subset(path: Path, letters: str) -> str:
+    """给出只留下 `letters` 的字体，base64。"""
+    # 字体多半裁过，这时不必导入
+    from fontTools.subset import Options, Subsetter, save_font
+    from fontTools.ttLib import TTFont
 
-
-@functools.cache
-def _subset(path: Path, characters: frozenset[str]) -> bytes:
-    """只留下 `characters` 的字体，不带微调指令，名字是保留的，改过就不能再用。"""
+    # 不带微调指令；它的名字是保留的，改过就不能再用
     options = Options(flavor="woff2", name_IDs=[0, 13, 14], hinting=False)
     subsetter = Subsetter(options)
-    subsetter.populate(unicodes=map(ord, characters))
-    font = TTFont(path, recalcTimestamp=False)
-    subsetter.subset(font)
-    stream = io.BytesIO()
-    save_font(font, stream, options)
-    return stream.getvalue()
+    with TTFont(path, recalcTimestamp=False) as font:
+        subsetter.populate(unicodes=font.getBestCmap().keys() & set(map(ord, letters)))
+        subsetter.subset(font)
+        stream = io.BytesIO()
+        save_font(font, stream, options)
+    return b64encode(stream.getvalue()).decode()

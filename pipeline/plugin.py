@@ -11,9 +11,11 @@
 `mkdocs serve` 时同一个插件一次又一次地构建，有错也不停：错误写在页首。
 """
 
+import json
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +30,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import CountHandler, get_relative_url
 
-from pipeline import boxes, contents, drawing, faults, maths, practice, search, shell
+from pipeline import contents, drawing, faults, maths, pages, practice, search, shell
 from pipeline.book import Book
 from pipeline.citations import Citations
 from pipeline.exercises import read_exercises
@@ -62,6 +64,7 @@ class BookPlugin(BasePlugin[Settings]):
         self.warnings = CountHandler()
         self.dates: dict[str, str] = {}
         self.policy = ""
+        self.site = ""
         self.links = _LinkFilter(self)
 
     def on_startup(
@@ -75,9 +78,8 @@ class BookPlugin(BasePlugin[Settings]):
         logger.setLevel(min(logger.level, logging.WARNING))
         logging.getLogger("mkdocs.structure.pages").addFilter(self.links)
         logging.getLogger("mkdocs.commands.build").addFilter(_is_not_setup_error)
-        if not self.serving:
-            self.warnings.setLevel(logging.WARNING)
-            logger.addHandler(self.warnings)
+        self.warnings.setLevel(logging.WARNING)
+        logger.addHandler(self.warnings)
 
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         """备好这本书、Markdown 扩展和 mkdocs-jupyter。"""
@@ -113,7 +115,9 @@ class BookPlugin(BasePlugin[Settings]):
             config.edit_uri = None  # 没有仓库，就没有「编辑这一页」
         if _offline(config):
             config.extra["polyfills"] = [shell.SHIM]  # 插件给的网址在外站
-        boxes.install()
+        if "material/search" in config.plugins:
+            plugin: Any = config.plugins["material/search"]
+            plugin.search_index = pages.Index(self.book.made, plugin.config.items())
         config.theme.dirs.insert(0, str(HERE / "theme"))
         config.markdown_extensions += self.book.extensions()  # type: ignore[arg-type]
         # API 参考里的代码由 mkdocstrings 画，着色与页面上的一样省
@@ -160,7 +164,7 @@ class BookPlugin(BasePlugin[Settings]):
             for name, path in practice.files(self.book.root).items():
                 uri = f"assets/practice/{name}"
                 files.append(File.generated(config, uri, abs_src_path=str(path)))
-            content = practice.editor()
+            content = practice.editor(self.book.made)
             uri = "assets/practice/editor.js"
             files.append(File.generated(config, uri, content=content))
         for file in files.documentation_pages():
@@ -170,9 +174,10 @@ class BookPlugin(BasePlugin[Settings]):
                 file.content_string = ""
                 page = self.book.read(file.src_uri, "")
                 page.faults.add(faults.encoding_fault(error))
+        self.site = _site_key(config, files)
         self.book.run()
-        if self.book.cache.trouble:
-            reason = faults.explain_os_error(self.book.cache.trouble)
+        if self.book.trouble:
+            reason = faults.explain_os_error(self.book.trouble)
             # 不用 log.warning：缓存写不进去，严格构建也照样发布
             message = f"WARNING -  缓存写不进去，下次构建要重新运行。{reason}"
             click.echo(message, err=True)
@@ -187,10 +192,26 @@ class BookPlugin(BasePlugin[Settings]):
             page.update_date = page.meta["changed"] = date  # 网站地图和页尾各用一个
         return self.book.prepare(page.file.src_uri)
 
-    def on_page_content(self, content: str, page: Page, **_: Any) -> str:
-        """确认每一块都画出来了。"""
-        self.book.check_drawn(page.file.src_uri, content)
-        return content
+    def on_pre_page(self, page: Page, **_: Any) -> Page:
+        """画过的一页不再画。"""
+        page.render = partial(self._render, page)  # type: ignore[method-assign]
+        return page
+
+    def _render(self, page: Page, config: MkDocsConfig, files: Files) -> None:
+        """渲染一页；与上次凭的一样，就用上次的。"""
+        name = page.file.src_uri
+        key = self.site + self.book.key(name, page.markdown or "")
+        if (saved := self.book.made.load(f"pages/{name}", key)) is not None:
+            pages.restore(page, saved["page"], files)
+            self.book.pages[name].files = saved["files"]
+            return
+        warned = self.warnings.get_counts()
+        Page.render(page, config, files)
+        self.book.check_drawn(name, page.content or "")
+        drawn = self.book.pages[name]
+        if not drawn.faults and self.warnings.get_counts() == warned:
+            saved = {"page": pages.dump(page), "files": drawn.files}
+            self.book.made.save(f"pages/{name}", key, saved)
 
     @event_priority(100)
     def on_env(self, env: Any, config: MkDocsConfig, files: Files) -> Any:
@@ -199,8 +220,11 @@ class BookPlugin(BasePlugin[Settings]):
         for page in pages:
             page.validate_anchor_links(files=files, log_level=logging.WARNING)
         content = "".join(page.content or "" for page in pages)
-        for name, data in maths.assets(content).items():
+        for name, data in maths.assets(content, self.book.made).items():
             files.append(File.generated(config, f"assets/katex/{name}", content=data))
+        for written in self.book.pages.values():
+            for address, text in written.files.items():
+                files.append(File.generated(config, address, content=text))
         lines = self.book.lines()
         for line in lines:
             log.error(line)
@@ -225,6 +249,7 @@ class BookPlugin(BasePlugin[Settings]):
         search.rewrite_files(
             Path(config.site_dir, "search"),
             glossary.text if glossary else "",
+            self.book.made,
             offline=_offline(config),
         )
 
@@ -252,6 +277,12 @@ class BookPlugin(BasePlugin[Settings]):
         self.katex.close()
         if self.staging:
             self.staging.discard()
+
+
+def _site_key(config: MkDocsConfig, files: Files) -> str:
+    """每一页画成什么样都要看的：设置，和有哪些文件、各在哪里。"""
+    settings = Path(config.config_file_path).read_text(encoding="utf-8")
+    return json.dumps([settings, [[file.src_uri, file.url] for file in files]])
 
 
 def _offline(config: MkDocsConfig) -> bool:

@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+from pipeline.cache import Cache
 from pipeline.faults import SetupError
 from pipeline.katex import find_node
 
@@ -35,12 +36,20 @@ def files(root: Path) -> dict[str, Path]:
     return found
 
 
-def editor() -> str:
-    """把编辑器和它用的包合成一个脚本，连同许可证。
+def editor(cache: Cache) -> str:
+    """给出编辑器和它用的包合成的一个脚本，连同许可证。
+
+    Args:
+        cache: 做出的各样东西的缓存；程序的摘要里有编辑器和各包的版本。
 
     Raises:
         SetupError: 编辑器还没有装，或合不成。
     """
+    text: str = cache.get("editor", "", _bundle)
+    return text
+
+
+def _bundle() -> str:
     esbuild = NODE_MODULES / "esbuild" / "bin" / "esbuild"
     options = ["--bundle", "--minify", "--format=esm", "--log-level=error"]
     command = [find_node(), str(esbuild), str(HERE / "editor.mjs"), *options]

@@ -10,14 +10,15 @@ from typing import Any
 
 import nbformat
 
+from pipeline import drawing, knobs
 from pipeline.cells import Cell
-from pipeline.drawing import choose
 from pipeline.faults import Fault
 from pipeline.figure import unknown_colours
 from pipeline.terminal import settle
 
 ADDRESS = re.compile(r"\S* at 0x[0-9a-fA-F]{4,}|0x[0-9a-fA-F]{9,}")
 LONGEST_OUTPUT = 100_000  # 一张图约 20,000 个字符
+METADATA = re.compile(r"<metadata>.*?</metadata>")
 FRAME = re.compile(r"Cell In\[(\d+)\], line (\d+)")
 
 
@@ -37,7 +38,8 @@ def make_notebook(
 ) -> str:
     """写出只有代码的笔记本；它的字节就是缓存的键，所以凡能改变输出的都在里面。
 
-    量出主张的块后面跟着一格 `claims-…`，把表达式的值印成 JSON。
+    量出主张的块后面跟着一格 `claims-…`，把表达式的值印成 JSON；有旋钮的块前后各有几
+    格，运行其余的设置（见 variants.py）。
 
     Args:
         cells: 一页的代码块。
@@ -49,17 +51,8 @@ def make_notebook(
     """
     written = [nbformat.v4.new_code_cell(preamble, id="preamble")]
     for number, cell in enumerate(cells):
-        if not cell.runs:
-            continue
-        written.append(nbformat.v4.new_code_cell(cell.code, id=f"cell-{number}"))
-        if cell.claims:
-            values = ", ".join(f"{name!r}: float({e})" for name, e in cell.claims)
-            written.append(
-                nbformat.v4.new_code_cell(
-                    f"print(__import__('json').dumps({{{values}}}))",
-                    id=f"claims-{number}",
-                )
-            )
+        for name, code in _write_cell(number, cell):
+            written.append(nbformat.v4.new_code_cell(code, id=name))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = nbformat.v4.new_notebook(
         metadata={
@@ -70,6 +63,42 @@ def make_notebook(
         cells=written,
     )
     return str(nbformat.writes(notebook)) + "\n"
+
+
+def _write_cell(number: int, cell: Cell) -> Iterator[tuple[str, str]]:
+    """逐格给出一块写成的各格：id 与代码。"""
+    if not cell.runs:
+        return
+    if cell.knobs:
+        yield f"keep-{number}", "_variants.keep()"
+    yield f"cell-{number}", cell.code
+    if cell.knobs:
+        yield f"begin-{number}", f"_variants.begin({f'f{cell.alt!r}'!r})"
+        for setting, name in list_variants(number, cell).items():
+            yield name, knobs.turn(cell.code, cell.knobs, setting)
+        yield f"alts-{number}", "_variants.end()"
+    if cell.claims:
+        values = ", ".join(f"{name!r}: float({e})" for name, e in cell.claims)
+        yield f"claims-{number}", f"print(__import__('json').dumps({{{values}}}))"
+
+
+def list_variants(number: int, cell: Cell) -> dict[tuple[int, ...], str]:
+    """给出一块的各个设置由哪一格运行，按先后：缺省的排在最后，是再一次运行。
+
+    Args:
+        number: 第几块，从 0 数起。
+        cell: 代码块。
+
+    Returns:
+        设置到格的 id；没有旋钮则为空。
+    """
+    own = knobs.default(cell.knobs)
+    ordered = sorted(knobs.settings(cell.knobs), key=lambda setting: setting == own)
+    return {
+        setting: f"cell-{number}-{'-'.join(map(str, setting))}"
+        for setting in ordered
+        if cell.knobs
+    }
 
 
 @dataclass(frozen=True)
@@ -137,7 +166,8 @@ def check_runs(cells: Sequence[Cell], runs: Mapping[str, Run]) -> Iterator[Fault
     by_count = {
         run.count: cell
         for number, cell in enumerate(cells)
-        if (run := runs.get(f"cell-{number}")) is not None
+        for name in (f"cell-{number}", *list_variants(number, cell).values())
+        if (run := runs.get(name)) is not None
     }
     for number, cell in enumerate(cells):
         run = runs.get(f"cell-{number}", Run(None, []))
@@ -152,7 +182,10 @@ def check_runs(cells: Sequence[Cell], runs: Mapping[str, Run]) -> Iterator[Fault
             yield Fault(
                 cell.line, "这一块标了 raises-exception，却没有出错；请去掉标签或改代码"
             )
-        yield from _output_faults(cell, run.outputs)
+        own = [*_output_faults(cell, run.outputs)]
+        yield from own
+        if cell.knobs and not errors and not own:
+            yield from _variant_faults(number, cell, runs, by_count)
         yield from _claim_faults(cell, runs.get(f"claims-{number}"))
 
 
@@ -163,8 +196,77 @@ def cell_at(cells: Sequence[Cell], index: int) -> Cell:
         cells: 一页的代码块。
         index: 从 0 数起。
     """
-    written = [cell for cell in cells for _ in range(cell.runs + bool(cell.claims))]
+    written = [
+        cell for number, cell in enumerate(cells) for _ in _write_cell(number, cell)
+    ]
     return written[max(index - 1, 0)]
+
+
+def _variant_faults(
+    number: int,
+    cell: Cell,
+    runs: Mapping[str, Run],
+    by_count: Mapping[int | None, Cell],
+) -> Iterator[Fault]:
+    """缺省的设置没有错时，别的设置的错；一块至多一处。"""
+    own = runs[f"cell-{number}"]
+    shape = drawing.shape(own.outputs)
+    for setting, name in list_variants(number, cell).items():
+        run = runs.get(name, Run(None, []))
+        errors = [o for o in run.outputs if o["output_type"] == "error"]
+        if errors and run.count is not None:
+            found = [_error_fault(cell, errors[0], run.count, by_count)]
+        else:
+            found = [*_output_faults(cell, run.outputs)]
+        if not found and drawing.shape(run.outputs) != shape:
+            message = (
+                "输出的个数、图的大小或表的行数与缺省的不同；"
+                "请让它们一样，换的时候版面才不动"
+            )
+            found = [Fault(cell.line, message)]
+        if found:
+            where = knobs.describe(cell.knobs, setting)
+            yield Fault(found[0].line, f"{where} 时，{found[0].message}")
+            return
+    if [*map(_content, run.outputs)] != [*map(_content, own.outputs)]:
+        message = (
+            "别的设置运行之后，缺省的输出变了：这一块改了前面的东西；"
+            "请在块内新建，不要就地改"
+        )
+        yield Fault(cell.line, message)
+    try:
+        read_alts(number, cell, runs)
+    except ValueError as error:
+        yield Fault(cell.line, f"alt 里的 {{…}} 写不出来，请改正：{error}")
+
+
+def _content(output: dict[str, Any]) -> dict[str, Any]:
+    """一个输出的内容，没有第几格和日期。"""
+    text = json.dumps({k: v for k, v in output.items() if k != "execution_count"})
+    found: dict[str, Any] = json.loads(METADATA.sub("", text))
+    return found
+
+
+def read_alts(
+    number: int, cell: Cell, runs: Mapping[str, Run]
+) -> dict[tuple[int, ...], str]:
+    """给出各个设置的图的说明。
+
+    Args:
+        number: 第几块，从 0 数起。
+        cell: 代码块。
+        runs: 一页的运行结果。
+
+    Raises:
+        ValueError: 有的写不出来。
+    """
+    (printed,) = runs[f"alts-{number}"].outputs
+    alts = json.loads(printed["text"])
+    for alt in alts:
+        if "error" in alt:
+            raise ValueError(alt["error"])
+    texts = [alt["text"] for alt in alts]
+    return dict(zip(list_variants(number, cell), texts, strict=True))
 
 
 def _output_faults(cell: Cell, outputs: Sequence[dict[str, Any]]) -> Iterator[Fault]:
@@ -175,7 +277,7 @@ def _output_faults(cell: Cell, outputs: Sequence[dict[str, Any]]) -> Iterator[Fa
         )
     for output in outputs:
         data = output.get("data", {})
-        kind = choose(data)
+        kind = drawing.choose(data)
         if data and kind is None:
             yield Fault(
                 cell.line,

@@ -8,17 +8,20 @@ r"""搜索：中文怎样切成词，索引里收什么。
 和正文一样。
 """
 
+import copy
+import functools
 import json
 import logging
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import jieba
-import opencc
+from pipeline.cache import Cache, digest
 
-jieba.setLogLevel(logging.WARNING)
+if TYPE_CHECKING:
+    from jieba import Tokenizer
 
 HAN = "[\u4e00-\u9fff]"
 NUMBER = r"\b\d[\d.]*(?!\w)"
@@ -31,43 +34,77 @@ FILLERS = (
 )
 
 
-def rewrite_files(folder: Path, glossary: str, *, offline: bool) -> None:
+def rewrite_files(folder: Path, glossary: str, cache: Cache, *, offline: bool) -> None:
     """重写 Material 写好的索引；有服务器时，正文另放一个文件，等到要搜时才取。
 
     Args:
         folder: 网站的 `search/`。
         glossary: 术语表的全文。
+        cache: 切过的文字。
         offline: 网站是否从磁盘打开。
     """
     path = folder / "search_index.json"
-    text = rewrite_index(path.read_text(encoding="utf-8"), glossary)
+    text = rewrite_index(path.read_text(encoding="utf-8"), glossary, cache)
     if not offline:
         path.with_name("documents.json").write_text(text, encoding="utf-8")
         text = empty_index(text)
     path.write_text(text, encoding="utf-8")
 
 
-def rewrite_index(text: str, glossary: str) -> str:
-    """重写索引：去掉代码，重切中文，给出相配的分隔符。
+def rewrite_index(text: str, glossary: str, cache: Cache) -> str:
+    """重写索引：去掉代码，切开中文，给出相配的分隔符。
 
     Args:
         text: Material 写的 `search_index.json`。
         glossary: 术语表的全文。
+        cache: 切过的文字。
     """
-    data = json.loads(text.replace(json.dumps(END)[1:-1], ""))
-    titles = [entry["title"] for entry in data["docs"]]
-    dictionary = make_dictionary(read_terms(glossary), titles)
+    data = json.loads(text)
+    terms, titles = read_terms(glossary), [entry["title"] for entry in data["docs"]]
+    key = json.dumps([terms, titles])
+    dictionary = cache.get("dictionary", key, lambda: make_dictionary(terms, titles))
     data["config"]["separator"] = make_separator(dictionary)
+    words = _Words(cache, terms, dictionary)
     for entry in data["docs"]:
         if "#" not in entry["location"]:
             entry.pop("boost", None)  # 页首的权重只管各节：搜页名，总是先见到那一页
         prose = re.sub(r"<pre>.*?</pre>", "", entry["text"], flags=re.S)
-        entry["text"] = cut(re.sub(r"\s+", " ", prose), dictionary)
-        entry["title"] = cut(entry["title"], dictionary)
+        entry["text"] = words.cut(re.sub(r"\s+", " ", prose))
+        entry["title"] = words.cut(entry["title"])
+    words.save()
     data["config"]["fillers"] = "|".join(FILLERS)
-    text = "".join(entry["title"] + entry["text"] for entry in data["docs"])
-    data["config"]["variants"] = find_variants(text)
+    used = {
+        letter for entry in data["docs"] for letter in entry["title"] + entry["text"]
+    }
+    letters = "".join(sorted(used))
+    variants = cache.get("variants", letters, lambda: find_variants(letters))
+    data["config"]["variants"] = variants
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+class _Words:
+    """切文字；上次切过的照用，这次没有的不再留着。"""
+
+    def __init__(
+        self, cache: Cache, terms: Sequence[str], words: Sequence[str]
+    ) -> None:
+        self.cache = cache
+        self.terms = terms
+        self.words = words
+        self.key = json.dumps([terms, words])
+        self.known: dict[str, str] = cache.load("words", self.key) or {}
+        self.used: dict[str, str] = {}
+
+    def cut(self, text: str) -> str:
+        mark = digest(text)
+        if mark not in self.known:
+            self.known[mark] = cut(text, self.words, tokenizer(*self.terms))
+        self.used[mark] = self.known[mark]
+        return self.used[mark]
+
+    def save(self) -> None:
+        if self.used.keys() != (self.cache.load("words", self.key) or {}).keys():
+            self.cache.save("words", self.key, self.used)
 
 
 def empty_index(text: str) -> str:
@@ -92,6 +129,8 @@ def find_variants(text: str) -> str:
         >>> find_variants("残差网络")
         '殘残絡络網网'
     """
+    import opencc  # 只在正文用的字变了才要，导入要些时候
+
     used = set(text)
     han = [chr(code) for code in range(0x4E00, 0xA000)]
     plain = opencc.OpenCC("t2s").convert("\n".join(han)).split("\n")
@@ -116,7 +155,29 @@ def read_terms(glossary: str) -> list[str]:
     return [term for cell in cells for term in cell.split("、")]
 
 
-def make_dictionary(terms: Iterable[str], titles: Iterable[str]) -> list[str]:
+@functools.cache
+def tokenizer(*terms: str) -> "Tokenizer":
+    """给出分词器，短的术语它都认得。
+
+    Args:
+        terms: 术语。
+    """
+    import jieba  # 词典大，没有新的文字就不读
+
+    jieba.setLogLevel(logging.WARNING)
+    jieba.initialize()
+    made = copy.copy(jieba.dt)
+    made.FREQ = jieba.dt.FREQ.copy()  # 加的词只归它
+    for term in filter(_is_short, terms):
+        made.add_word(term)
+    return made
+
+
+def _is_short(term: str) -> bool:
+    return len(term) <= 3
+
+
+def make_dictionary(terms: Sequence[str], titles: Iterable[str]) -> list[str]:
     """给出词典：短的术语，以及长的术语和各节标题切成的词。
 
     长的切开，搜「网络」才找得到「卷积神经网络」；短的不切，「感受野」不是「感受」和「野」。
@@ -125,12 +186,10 @@ def make_dictionary(terms: Iterable[str], titles: Iterable[str]) -> list[str]:
         terms: 术语。
         titles: 各节的标题。
     """
-    terms = list(terms)
-    short = {term for term in terms if len(term) <= 3}
-    for term in short:
-        jieba.add_word(term)
+    split = tokenizer(*terms).cut
+    short = {*filter(_is_short, terms)}
     runs = [run for text in [*terms, *titles] for run in re.findall(f"{HAN}+", text)]
-    words = {word for run in runs for word in jieba.cut(run) if len(word) > 1}
+    words = {word for run in runs for word in split(run) if len(word) > 1}
     inside = {word for word in words for term in short if word in term}
     return sorted(short | words - inside | set(FILLERS))
 
@@ -160,28 +219,29 @@ def make_separator(dictionary: Sequence[str]) -> str:
     )
 
 
-def cut(text: str, dictionary: Iterable[str]) -> str:
+def cut(text: str, dictionary: Iterable[str], tokenizer: "Tokenizer") -> str:
     r"""把中文切成词，词后加上尾巴；词典里的词，两头都切开。
 
     Args:
         text: 文字，可以是 HTML。
         dictionary: 词典。
+        tokenizer: 分词器，切词典里没有的。
 
     Example:
-        >>> cut("ResNet 的感受野和 3 层", ["感受野"])
+        >>> cut("ResNet 的感受野和 3 层", ["感受野"], tokenizer())
         'ResNet 的感受野\u200b和\u2060 3\u2060 层\u2060'
     """
     known = set(dictionary)
     text = re.sub(r"(?<=\d)×(?=\d)", "x", text)  # 3×3 是一个词，问「3×3」按前缀找到它
     return re.sub(
         f"{HAN}+|{NUMBER}",
-        lambda match: "".join(_tails(_words(match[0], known), known)),
+        lambda match: "".join(_tails(_words(match[0], known, tokenizer), known)),
         text,
     )
 
 
-def _words(run: str, known: set[str]) -> list[str]:
-    """先在词典的词的两头切，余下的交给 jieba。"""
+def _words(run: str, known: set[str], tokenizer: "Tokenizer") -> list[str]:
+    """先在词典的词的两头切，余下的交给分词器。"""
     edges = {0, len(run)}
     for word in known:
         if word in run:  # 多半不在，先问一句比直接找快得多
@@ -191,7 +251,7 @@ def _words(run: str, known: set[str]) -> list[str]:
     return [
         word
         for piece in pieces
-        for word in ([piece] if piece in known else jieba.cut(piece))
+        for word in ([piece] if piece in known else tokenizer.cut(piece))
     ]
 
 

@@ -1,10 +1,12 @@
 """读页面和片段的源文件。"""
 
 import ast
+import os
 import re
 from pathlib import Path
 
 from pipeline import citations
+from pipeline.cache import Cache
 from pipeline.cells import Cell, read_cells
 from pipeline.citations import Citations
 from pipeline.tools.project import ROOT
@@ -19,6 +21,7 @@ MODULES = sorted(
 DRILLS = sorted(EXERCISES.glob("[!_]*.py"))  # 手撕题：页面不引用它们
 DRILLS.remove(EXERCISES / "checking.py")
 PAGES = sorted(DOCS.glob("*.md"))
+FORGETFUL = Cache(Path(os.devnull))  # 什么也记不下的缓存
 TITLE = re.compile(r"^# (.+?)(?: \{#[\w-]+\})?$", re.M)
 
 

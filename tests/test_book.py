@@ -1,5 +1,6 @@
 """这本书：不经 MkDocs，读一页、画一页。"""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,28 @@ def test_a_block_is_drawn_with_its_output_and_where_it_comes_from(book: Book) ->
     ]
     assert order == sorted(order)
     assert "a: 1" not in html
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ('summary="量 a < b"', "量 a &lt; b"),
+        ('caption="图" alt="线"', "作图代码"),
+        ("", "准备代码"),
+    ],
+)
+def test_a_folded_block_says_what_it_does(book: Book, options: str, said: str) -> None:
+    html = draw(book, f'```python tags=["hide-input"] {options}\n1\n```\n', "b.md")
+    assert re.findall("<summary.*?>(.*?)</summary>", html) == [said]
+
+
+def test_the_answer_has_its_line(book: Book) -> None:
+    page = "# 甲\n\n/// answer\n学 $x$，\n和 `a @ b`。\n///\n"
+    assert 'id="answer"' in draw(book, page, "b.md")
+    assert [line.partition("：")[0] for line in book.lines() if "b.md" in line] == [
+        "docs/b.md:4: 「$x$」念不出来",
+        "docs/b.md:5: 「`a @ b`」念不出来",
+    ]
 
 
 def test_a_link_to_no_page_is_left_out(book: Book) -> None:

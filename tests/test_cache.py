@@ -36,7 +36,7 @@ def test_an_entry_with_the_right_key_but_another_form(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     cache.save("a.md", "甲", RUNS)
     (entry,) = tmp_path.iterdir()
-    text = entry.read_text(encoding="utf-8").replace('"runs"', '"content"')
+    text = entry.read_text(encoding="utf-8").replace('"value"', '"content"')
     entry.write_text(text, encoding="utf-8")
     assert cache.load("a.md", "甲") is None
 

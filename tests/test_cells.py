@@ -40,9 +40,13 @@ def test_every_line_of_code_knows_its_line_on_the_page(source: Citations) -> Non
 
 
 def test_options_of_the_fence(source: Citations) -> None:
-    page = '```python tags=["hide-input"] caption="图 1：甲，乙" alt="一条线"\nplot()\n```\n'
+    page = (
+        '```python tags=["hide-input"] summary="量 δ" caption="图 1：甲，乙" '
+        'alt="一条线"\nplot()\n```\n'
+    )
     (cell,) = cells_of(page, source)
     assert cell.tags == {"hide-input"}
+    assert cell.summary == "量 δ"
     assert (cell.caption, cell.alt) == ("图 1：甲，乙", "一条线")
 
 
@@ -80,6 +84,8 @@ def test_other_languages_are_not_run(source: Citations, language: str) -> None:
         ('```python tags="x"\n1\n```\n', ["1: tags 应写成"]),
         ("```python tags=[1]\n1\n```\n", ["1: 1 不是已知的标签"]),
         ('```python caption=5 alt="线"\n1\n```\n', ["1: caption 应写成"]),
+        ('```python summary="量"\n1\n```\n', ["1: summary 是折叠的块"]),
+        ('```python tags=["hide-input"] summary=5\n1\n```\n', ["1: summary 应写成"]),
         ("```python\n--8<-- 'a.py'\n```\n", ["2: 引用应写成"]),
         (
             '```python\n--8<-- "a.py:f" \n```\n',

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.cells import Cell
-from pipeline.drawing import render_code, render_outputs, shorten_docstrings
+from pipeline.drawing import render_code, render_outputs, shorten
 
 
 def test_docstrings_keep_their_first_line_only() -> None:
@@ -14,11 +14,67 @@ def test_docstrings_keep_their_first_line_only() -> None:
         'class A:\n    """甲。\n\n    乙\n    """\n\n    def f(self):\n'
         '        """丙。\n\n        丁\n        """\n        return 1\n'
     )
-    assert shorten_docstrings(code) == (
+    assert shorten(code) == (
         'class A:\n    """甲。"""\n\n    def f(self):\n        """丙。"""\n        return 1'
     )
-    assert shorten_docstrings("x = = 1") == "x = = 1"
-    assert shorten_docstrings('x = """甲\n乙"""') == 'x = """甲\n乙"""'
+    assert shorten("x = = 1") == "x = = 1"
+    assert shorten('x = """甲\n乙"""') == 'x = """甲\n乙"""'
+
+
+CHECKS = """\
+class A:
+    def __init__(self, a):
+        super().__init__()
+        # 单位是步
+        if a < 1:
+            told = (
+                f"收到 {a}"
+            )
+            raise ValueError(told)
+
+        # 记下
+        self.a = a
+
+    def f(self):
+        \"\"\"甲。
+
+        乙
+        \"\"\"
+        if self.a > 1: raise ValueError
+        if self.a > 2:
+            raise ValueError
+
+        return 1
+"""
+
+
+def test_checks_at_the_head_of_a_function_are_left_out() -> None:
+    assert shorten(CHECKS).splitlines() == [
+        "class A:",
+        "    def __init__(self, a):",
+        "        super().__init__()",
+        "        # 记下",
+        "        self.a = a",
+        "",
+        "    def f(self):",
+        '        """甲。"""',
+        "        return 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if a:\n        raise A",  # 别的什么也没有
+        "b = a\n    if b:\n        raise A\n    return b",
+        "if a:\n        raise A\n    else:\n        a = 1\n    return a",
+        "if a:\n        f()\n        raise A\n    return a",
+        "return a",
+    ],
+)
+def test_what_is_no_check_at_the_head_stays(body: str) -> None:
+    code = f"def f(a):\n    {body}"
+    assert shorten(code) == code
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from pipeline.maths import MathsExtension, assets
 from pipeline.tools.addresses import SITE_URL
 from pipeline.tools.project import ROOT
 from pipeline.tools.web import NoBrowser, open_browser
+from tests.sources import FORGETFUL
 
 Formula = tuple[str, bool]  # TeX，是否独占一行
 Spot = tuple[str, list[float]]  # 一个字、一条线，和它的左上右下
@@ -276,7 +277,7 @@ def test_site_formulas_look_as_katex_sets_them(
         ours(trim(katex.markup(tex, display=d), display=d), display=d)
         for tex, d in formulas
     ]
-    found = measure(shown, assets("".join(shown)))
+    found = measure(shown, assets("".join(shown), FORGETFUL))
     assert compare(formulas, expected, found) == []
 
 
@@ -294,7 +295,7 @@ def measure_samples(
         ours(trim(text, display=display), display=display)
         for text, (_, display) in zip(markup, SAMPLES, strict=True)
     ]
-    return measure(shown, assets("".join(shown)))
+    return measure(shown, assets("".join(shown), FORGETFUL))
 
 
 def test_other_formulas_look_as_katex_sets_them(

@@ -61,7 +61,7 @@ def edit(site: SmallSite, number: int) -> None:
 
 def leftovers(site: SmallSite) -> list[str]:
     """不该留下的临时文件。"""
-    found = [*site.folder.glob(".site-*"), *site.folder.glob(".cache/*.partial")]
+    found = [*site.folder.glob(".site-*"), *site.folder.glob(".cache/**/*.partial")]
     return [path.name for path in found]
 
 

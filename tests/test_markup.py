@@ -46,7 +46,6 @@ def show(katex: Katex) -> Draw:
     """画一页，给出 HTML 和错误。"""
     nowhere = Path("nowhere")
     book = Book(nowhere, Citations([], nowhere), Silent(), katex)
-    book.cache.save = lambda *_: None  # type: ignore[method-assign]
     options = {"pymdownx.arithmatex": {"generic": True}}
     extensions = [*EXTENSIONS, *book.extensions()]
     md = Markdown(extensions=extensions, extension_configs=options)

@@ -14,7 +14,8 @@ from pipeline.claims import ClaimMarks
 from pipeline.faults import SetupError
 from pipeline.formula import trim
 from pipeline.katex import Katex, TexError, find_node
-from pipeline.maths import MathsExtension, _subset, assets
+from pipeline.maths import MathsExtension, assets
+from tests.sources import FORGETFUL
 
 Convert = Callable[[str], tuple[str, list[tuple[str, str]]]]
 
@@ -115,12 +116,12 @@ def test_stacks_are_shown_by_the_stylesheet(convert: Convert) -> None:
     html = convert("$\\frac{1}{\\sqrt{x}}$")[0]
     assert "pstrut" not in html
     assert "vlist-" not in html
-    assert "inline-grid" in str(assets(html)["katex.min.css"])
+    assert "inline-grid" in str(assets(html, FORGETFUL)["katex.min.css"])
 
 
 def test_fonts_hold_what_the_pages_use_and_no_more(convert: Convert) -> None:
     html = convert("$x + \\mathbb{E}$")[0]
-    files = assets(html)
+    files = assets(html, FORGETFUL)
     assert set(files) - {"LICENSE", "katex.min.css"} == {
         f"KaTeX_{name}.woff2"
         for name in (
@@ -147,13 +148,12 @@ def test_fonts_hold_what_the_pages_use_and_no_more(convert: Convert) -> None:
 
 def test_fonts_are_the_same_bytes_every_time(convert: Convert) -> None:
     html = convert("$x$")[0]
-    first = assets(html)
-    _subset.cache_clear()
-    assert assets(html) == first
+    first = assets(html, FORGETFUL)
+    assert assets(html, FORGETFUL) == first
 
 
 def test_no_formula_no_font() -> None:
-    assert set(assets("<p>甲</p>")) == {"LICENSE", "katex.min.css"}
+    assert set(assets("<p>甲</p>", FORGETFUL)) == {"LICENSE", "katex.min.css"}
 
 
 def test_a_function_name_is_one_child_of_its_script(katex: Katex) -> None:

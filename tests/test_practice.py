@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from pipeline.cache import Cache
 from pipeline.practice import editor
 from pipeline.tools.addresses import transferred, url
 from pipeline.tools.project import EXERCISES, STEMS
@@ -232,7 +233,8 @@ def test_a_quiz_is_drawn_timed_marked_and_asked_again(
     assert marks(page) == before
 
 
-def test_the_editor_carries_its_licence() -> None:
-    text = editor()
+def test_the_editor_carries_its_licence(tmp_path: Path) -> None:
+    text = editor(Cache(tmp_path))
+    assert editor(Cache(tmp_path)) == text
     assert "Permission is hereby granted" in text.partition("*/")[0]
     assert "attachShadow" in text

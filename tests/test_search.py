@@ -32,6 +32,7 @@ from pipeline.search import (
 )
 from pipeline.tools.project import ROOT
 from tests.queries import Query, read_queries
+from tests.sources import FORGETFUL
 
 HERE = Path(__file__).parent
 LIMIT = 150_000
@@ -52,7 +53,7 @@ def test_index_is_rewritten_with_its_own_separator() -> None:
     entry = {"location": "a/", "title": "梯度", "text": "甲<pre>x</pre>", "boost": 2}
     section = entry | {"location": "a/#b", "title": "感受野"}
     text = json.dumps({"config": {}, "docs": [entry, section]})
-    found = json.loads(rewrite_index(text, "| 感受野 | receptive field |"))
+    found = json.loads(rewrite_index(text, "| 感受野 | receptive field |", FORGETFUL))
     page, part = found["docs"]
     assert "boost" not in page
     assert part["boost"] == 2

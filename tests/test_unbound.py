@@ -15,7 +15,7 @@ from tests.unbound import build
 content, faults = build(Path(sys.argv[1]))
 print(content, *faults, sep="\\n")
 """
-BOUND = {"boxes.py", "plugin.py", "docstrings.py", "executor.py"}
+BOUND = {"pages.py", "plugin.py", "docstrings.py", "executor.py"}
 LIBRARIES = {"mkdocs", "mkdocs_jupyter", "material", "griffe"}
 
 

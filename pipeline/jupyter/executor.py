@@ -47,7 +47,7 @@ class MkdocsJupyter:
             "template": TEMPLATE.read_text(encoding="utf-8"),
         }
         plugin = config.plugins[name]
-        plugin.config["include"] = []  # 页面由 pipeline/book.py 读
+        plugin.config["ignore"] = ["*"]  # 页面由 pipeline/book.py 读
         plugin.config["cache"] = False  # 缓存由 pipeline/cache.py 管
         self.allow_errors = plugin.config["allow_errors"]
         mkdocs_jupyter.config.settings.templates_dir = str(HERE / "templates")

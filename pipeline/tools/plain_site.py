@@ -3,13 +3,16 @@
 它是 MkDocs 的钩子，顶替 pipeline/plugin.py。
 """
 
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from pipeline import maths, typography
+from pipeline.cache import Cache
 from pipeline.katex import Katex
 
 
@@ -28,7 +31,7 @@ def on_env(env: Any, config: MkDocsConfig, files: Files) -> Any:
     """加上 KaTeX 的样式与字体。"""
     pages = [file.page for file in files.documentation_pages() if file.page]
     content = "".join(page.content or "" for page in pages)
-    for name, data in maths.assets(content).items():
+    for name, data in maths.assets(content, Cache(Path(os.devnull))).items():
         files.append(File.generated(config, f"assets/katex/{name}", content=data))
     return env
 
