@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from markdown import Markdown
 from markdown.extensions import Extension
@@ -35,11 +35,13 @@ from pipeline import (
     directives,
     drawing,
     execution,
+    exercises,
     faults,
     fences,
     knobs,
     markup,
     maths,
+    quizzes,
     runs,
     timings,
     typography,
@@ -54,6 +56,7 @@ from pipeline.katex import Katex
 from pipeline.progress import Progress
 from pipeline.runs import Run
 
+_Drill = TypeVar("_Drill", exercises.Exercise, quizzes.Quiz)
 HERE = Path(__file__).parent
 TOKEN = re.compile(r"<!-- cell: (\d+) -->")  # 代码块的记号，从 prepare 到画出来之间用
 
@@ -140,7 +143,9 @@ class Book:
         self.outputs = Cache(root / ".cache")
         self.made = Cache(root / ".cache" / "made", program_stamp(HERE))
         self.claims, errors = claims.read_claims(root / "tests" / "claims")
-        self.troubles = set(errors)  # 不属于哪一页的错误，各是一句话
+        self.exercises, wrong = exercises.read_exercises(root)
+        self.quizzes: list[quizzes.Quiz] = []
+        self.troubles = {*errors, *wrong}  # 不属于哪一页的错误，各是一句话
         self.pages: dict[str, Page] = {}
         self.measures: dict[str, float] = {}  # 主张的 id 到量出的值
         self.page = Page("", "")  # 正在画的一页
@@ -148,7 +153,11 @@ class Book:
         self.directives = {
             "claims": self._claims,
             "errata": self._errata,
+            "exercise-boxes": self._exercise_boxes,
+            "exercises": self._exercises,
             "proof": self._proof,
+            "quiz": self._quiz,
+            "quiz-boxes": self._quiz_boxes,
             "questions": self._questions,
             "timings": self._timings,
         }
@@ -240,6 +249,8 @@ class Book:
             self.measures |= runs.read_measures(page.runs)
             page.faults.update(runs.check_runs(page.cells, page.runs))
         self.troubles.update(claims.check_registry(self.claims.values(), self._said()))
+        self.quizzes, wrong = quizzes.read_quizzes(self.root, self._show)
+        self.troubles.update(wrong)
         blocks = {p.name: p.cells for p in self.pages.values() if p.readable}
         for name, fault in claims.check(self.claims, self.measures, blocks):
             self.pages[name].faults.add(fault)
@@ -451,6 +462,11 @@ class Book:
             f"<ul>{items}</ul></div>"
         )
 
+    def _show(self, name: str) -> str | None:
+        """一条主张量出的值；没有登记则为 `None`。"""
+        claim = self.claims.get(name)
+        return claim.show(self.measures.get(name)) if claim else None
+
     def _describe(self, name: str) -> str | None:
         """主张的标记上的提示。"""
         if (claim := self.claims.get(name)) is None:
@@ -540,6 +556,45 @@ class Book:
         if of != "summary":
             raise directives.DirectiveError("errata 的参数应是 summary")
         return contents.errata_table(self.page.text)
+
+    def _exercises(self, stem: str) -> str:
+        """题页上的手撕一节：各道的链接；参数是 all，就一题一节，列出全部。"""
+        if stem != "all":
+            return exercises.draw_links(self._drills(self.exercises, stem), stem)
+        return "\n\n".join(
+            f"## {question.title} {{#{question.stem}}}\n\n"
+            f"{exercises.draw_list(chosen, question.stem)}"
+            for question in self.questions
+            if (chosen := [e for e in self.exercises if e.stem == question.stem])
+        )
+
+    def _exercise_boxes(self, stem: str) -> str:
+        """一题的各个手撕框。"""
+        module = exercises.module_path(self.root, stem)
+        chosen = self._drills(self.exercises, stem)
+        return exercises.draw_boxes(chosen, module.read_text(encoding="utf-8"))
+
+    def _quiz(self, stem: str) -> str:
+        """题页上的自测一节：通往自测页的链接。"""
+        return quizzes.draw_links(self._drills(self.quizzes, stem), stem)
+
+    def _quiz_boxes(self, stem: str) -> str:
+        """一题的各道自测；参数是 all，就一题一节，列出全部。"""
+        if stem != "all":
+            return quizzes.draw_boxes(self._drills(self.quizzes, stem))
+        return "\n\n".join(
+            f"## {question.title} {{#{question.stem}}}\n\n{quizzes.draw_boxes(chosen)}"
+            for question in self.questions
+            if (chosen := [q for q in self.quizzes if q.stem == question.stem])
+        )
+
+    def _drills(self, listed: Iterable[_Drill], stem: str) -> list[_Drill]:
+        """一题的手撕题或自测题。"""
+        if chosen := [drill for drill in listed if drill.stem == stem]:
+            return chosen
+        raise directives.DirectiveError(
+            f"没有 {stem} 的题；请改名，或在 tests/exercises、tests/quizzes 里登记"
+        )
 
     def _questions(self, view: str) -> str:
         """列出各题：首页的卡片，或 API 参考的目录。"""

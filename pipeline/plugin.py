@@ -30,9 +30,20 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import CountHandler, get_relative_url
 
-from pipeline import contents, drawing, faults, maths, notebooks, pages, search, shell
+from pipeline import (
+    contents,
+    drawing,
+    faults,
+    maths,
+    notebooks,
+    pages,
+    practice,
+    search,
+    shell,
+)
 from pipeline.book import Book
 from pipeline.citations import Citations
+from pipeline.exercises import read_exercises
 from pipeline.jupyter.executor import MkdocsJupyter
 from pipeline.katex import Katex
 from pipeline.progress import Progress
@@ -64,6 +75,7 @@ class BookPlugin(BasePlugin[Settings]):
         self.book: Book
         self.files = Files([])
         self.added: list[contents.ReferencePage] = []
+        self.practice: list[contents.ReferencePage] = []
         self.staging: Staging | None = None
         self.warnings = CountHandler()
         self.dates: dict[str, str] = {}
@@ -94,6 +106,8 @@ class BookPlugin(BasePlugin[Settings]):
         asked = contents.questions(config.nav)
         troubles: list[str] = []
         self.added = []
+        exercises, _ = read_exercises(root)  # 登记中的错误由 Book 报告
+        self.practice = contents.practice_pages(asked, exercises)
         if contents.REFERENCE in contents.pages(config.nav):
             self.added = contents.reference_pages(asked, root, troubles.append)
             config.nav = contents.with_reference(config.nav, self.added)
@@ -159,8 +173,10 @@ class BookPlugin(BasePlugin[Settings]):
     def _folders(self) -> list[Path]:
         """页面之外，预览时要看着的文件夹。"""
         cited = map(Path, self.config.base_path)
-        others = self.book.root / "tests" / "claims", HERE / "theme"
-        return [folder for folder in (*cited, *others) if folder.is_dir()]
+        tests = self.book.root / "tests"
+        registers = (tests / name for name in ("claims", "exercises", "quizzes"))
+        folders = (*cited, *registers, HERE / "theme")
+        return [folder for folder in folders if folder.is_dir()]
 
     def _watched(self, config: MkDocsConfig) -> dict[Path, int]:
         """预览时看着的各个文件，和各是什么时候存的。"""
@@ -198,8 +214,15 @@ class BookPlugin(BasePlugin[Settings]):
             files.append(
                 File.generated(config, shell.SHIM, content=shell.worker_shim())
             )
-        for added in self.added:
+        for added in [*self.added, *self.practice]:
             files.append(File.generated(config, added.page, content=added.text))
+        if self.practice and not _offline(config):
+            for name, path in practice.files(self.book.root).items():
+                uri = f"assets/practice/{name}"
+                files.append(File.generated(config, uri, abs_src_path=str(path)))
+            content = practice.editor(self.book.made)
+            uri = "assets/practice/editor.js"
+            files.append(File.generated(config, uri, content=content))
         for file in files.documentation_pages():
             try:
                 self.book.read(file.src_uri, file.content_string)
