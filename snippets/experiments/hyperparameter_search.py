@@ -116,7 +116,7 @@ def hit_rate(points: ArrayLike, corners: ArrayLike, side: ArrayLike) -> float:
     if low.ndim != 2 or x.ndim not in (2, 3) or x.shape[-1] != low.shape[1]:
         raise ValueError(f"点与方块的维数须相同，收到 {x.shape} 与 {low.shape}")
     if np.min(side) <= 0:
-        raise ValueError(f"side 须 > 0，收到 {side}")
+        raise ValueError(f"side 须 > 0，收到 {side!r}")
     low = low[:, None, :]  # (R, 1, D)，与 (R, n, D) 的点逐个相比
     inside = ((low <= x) & (x < low + np.asarray(side))).all(axis=-1)
     return float(inside.any(axis=-1).mean())
