@@ -642,12 +642,13 @@ def test_batch_norm_ratios_are_those_of_the_gradient_norms() -> None:
 
 
 def test_first_nonfinite_names_the_layer_that_breaks_first() -> None:
-    model = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.ReLU(), nn.Linear(2, 1)))
+    first, last = nn.Linear(2, 2), nn.Linear(2, 1)
+    model = nn.Sequential(first, nn.Sequential(nn.ReLU(), last))
     x = torch.ones(1, 2)
     assert first_nonfinite(model, x) is None
-    nn.init.constant_(model[1][1].weight, math.nan)
+    nn.init.constant_(last.weight, math.nan)
     assert first_nonfinite(model, x) == "1.1"
-    nn.init.constant_(model[0].weight, math.inf)
+    nn.init.constant_(first.weight, math.inf)
     assert first_nonfinite(model, x) == "0"
     assert all(not module._forward_hooks for module in model.modules())
 

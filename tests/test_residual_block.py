@@ -2,7 +2,7 @@
 
 import math
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -290,11 +290,15 @@ def test_train_from_zero_is_sgd_with_decay_on_its_scope(
     )
     blocks = [scale_branch_(block, 0.0) for block in list(net)[3:-1]]
     inside = {id(p) for block in blocks for p in block.parameters()}
-    decayed, others = [], []
+    decayed: list[Tensor] = []
+    others: list[Tensor] = []
     for p in net.parameters():  # PyTorch 自己的衰减，分两组
         chosen = id(p) in inside and (scope == "branch" or p.ndim == 2)
         (decayed if chosen or scope == "net" else others).append(p)
-    groups = [{"params": decayed, "weight_decay": 0.1}, {"params": others}]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": 0.1},
+        {"params": others},
+    ]
     optimizer = torch.optim.SGD(groups, lr=0.02, momentum=0.9)
     losses = []
     for _ in range(4):
@@ -442,7 +446,7 @@ def test_depth_run_is_the_sum_of_its_parts(batch_norm: bool, zero_branch: bool) 
     expected = DepthRun(
         ratio=gradient_ratio(net, x[:256], y[:256]),
         cosine=mean_cosine(features),
-        losses=train_classifier(net, x, y, seeded(4), steps=3, lr=0.01, batch_size=64),
+        losses=train_classifier(net, x, y, seeded(4), steps=3, lr=0.01),
     )
     assert run.ratio == pytest.approx(expected.ratio, rel=1e-4)
     assert run.cosine == pytest.approx(expected.cosine, rel=1e-4)
@@ -460,7 +464,7 @@ def test_plain_nets_have_no_branch_to_shrink() -> None:
 
 
 @pytest.mark.parametrize(
-    ("depth", "steps", "message"), [(3, 1, "偶数，收到 3"), (4, -1, "收到 -1 与 64")]
+    ("depth", "steps", "message"), [(3, 1, "偶数，收到 3"), (4, -1, "收到 -1 与 128")]
 )
 def test_train_depth_passes_on_what_is_wrong(
     depth: int, steps: int, message: str

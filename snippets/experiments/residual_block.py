@@ -189,7 +189,7 @@ def train_depth(
 ) -> list[DepthRun]:
     """逐个种子搭一个网络，先量初始状态，再用手写数字训练，返回两样结果。
 
-    每批 64 个样本。没有 BN 的残差网络，分支末层按 1/√块数 缩小，否则二阶矩每块乘
+    没有 BN 的残差网络，分支末层按 1/√块数 缩小，否则二阶矩每块乘
     2.4，训练发散。
 
     Args:
@@ -224,7 +224,7 @@ def train_depth(
             scale_branch_(layer, 0.0 if zero_branch else shrink)
         cosine = mean_cosine(net[:-1](x[:256]).detach())
         ratio = gradient_ratio(net, x[:256], y[:256])
-        losses = train_classifier(net, x, y, batches, steps=steps, lr=lr, batch_size=64)
+        losses = train_classifier(net, x, y, batches, steps=steps, lr=lr)
         runs.append(DepthRun(ratio, cosine, losses))
     return runs
 
