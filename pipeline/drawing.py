@@ -21,6 +21,7 @@ from pygments.token import (
     Text,
     Whitespace,
 )
+from wcwidth import wcswidth
 
 from pipeline.cells import Cell
 from pipeline.figure import tidy_svg
@@ -136,7 +137,10 @@ def render_code(cell: Cell, name: str, sources: Iterable[tuple[str, str]] = ()) 
     for knob in cell.knobs:
         literal = render_literal(knob.texts[knob.default])
         line = re.compile(f"^({knob.name} = )({re.escape(literal)})", re.M)
-        spans = line.sub(r'\1<span class="literal">\2</span>', spans, count=1)
+        # 按最长的写法留宽，换的时候后面的注释不动
+        width = max(map(wcswidth, knob.texts))
+        mark = rf'\1<span class="literal" style="min-width:{width}ch">\2</span>'
+        spans = line.sub(mark, spans, count=1)
     copy = (
         '<button class="md-code__button" title="复制代码" data-md-type="copy" '
         f'data-clipboard-target="#{name} code"></button>'

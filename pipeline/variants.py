@@ -16,7 +16,7 @@ from IPython import get_ipython
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 # 有旋钮的图不裁边：留下的地方固定，各个设置的图才一样大，坐标轴不跳
-_MARGINS = {
+_MARGINS: dict[Any, float] = {
     "figure.subplot.left": 0.17,
     "figure.subplot.right": 0.97,
     "figure.subplot.bottom": 0.2,
