@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from markdown import Markdown
 from markdown.extensions import Extension
@@ -35,11 +35,13 @@ from pipeline import (
     directives,
     drawing,
     execution,
+    exercises,
     faults,
     fences,
     knobs,
     markup,
     maths,
+    quizzes,
     runs,
     timings,
     typography,
@@ -51,8 +53,10 @@ from pipeline.execution import Executor
 from pipeline.faults import Fault
 from pipeline.figure import FigureError
 from pipeline.katex import Katex
+from pipeline.progress import Progress
 from pipeline.runs import Run
 
+_Drill = TypeVar("_Drill", exercises.Exercise, quizzes.Quiz)
 HERE = Path(__file__).parent
 TOKEN = re.compile(r"<!-- cell: (\d+) -->")  # 代码块的记号，从 prepare 到画出来之间用
 
@@ -114,6 +118,7 @@ class Book:
         link: 由所在的页和要去的页给出网址；没有那一页则给 `None`。
         questions: 导航里的题。
         reference: API 参考的各页。
+        progress: 运行各页时报告进度。
     """
 
     def __init__(
@@ -125,6 +130,7 @@ class Book:
         link: Callable[[str, str], str | None] = lambda *_: None,
         questions: Sequence[contents.Question] = (),
         reference: Sequence[contents.ReferencePage] = (),
+        progress: Progress | None = None,
     ) -> None:
         self.root = root
         self.source = source
@@ -133,10 +139,13 @@ class Book:
         self.link = link
         self.questions = questions
         self.reference = reference
+        self.progress = progress or Progress(lambda _: None)
         self.outputs = Cache(root / ".cache")
         self.made = Cache(root / ".cache" / "made", program_stamp(HERE))
         self.claims, errors = claims.read_claims(root / "tests" / "claims")
-        self.troubles = set(errors)  # 不属于哪一页的错误，各是一句话
+        self.exercises, wrong = exercises.read_exercises(root)
+        self.quizzes: list[quizzes.Quiz] = []
+        self.troubles = {*errors, *wrong}  # 不属于哪一页的错误，各是一句话
         self.pages: dict[str, Page] = {}
         self.measures: dict[str, float] = {}  # 主张的 id 到量出的值
         self.page = Page("", "")  # 正在画的一页
@@ -144,7 +153,11 @@ class Book:
         self.directives = {
             "claims": self._claims,
             "errata": self._errata,
+            "exercise-boxes": self._exercise_boxes,
+            "exercises": self._exercises,
             "proof": self._proof,
+            "quiz": self._quiz,
+            "quiz-boxes": self._quiz_boxes,
             "questions": self._questions,
             "timings": self._timings,
         }
@@ -171,8 +184,12 @@ class Book:
         page.cells = found if page.readable else ()
         return page
 
-    def run(self) -> None:
-        """取出各页的输出；变了的几页并排运行，一核一页。"""
+    def run(self, *names: str) -> None:
+        """取出各页的输出；变了的几页并排运行，一核一页。
+
+        Args:
+            names: 哪几页；没有则是全部。
+        """
         first = [HERE / f"{name}.py" for name in ("preamble", "rules", "variants")]
         preamble = "\n".join(path.read_text(encoding="utf-8") for path in first)
         versions = {
@@ -181,7 +198,7 @@ class Book:
             **self.execute.versions,
         }
         stale = []
-        for page in self.pages.values():
+        for page in (self.pages[name] for name in names or self.pages):
             if not any(cell.runs for cell in page.cells):
                 continue
             notebook = runs.make_notebook(page.cells, preamble, versions)
@@ -189,8 +206,11 @@ class Book:
                 page.runs = runs.read_runs(entry)
             else:
                 stale.append((page, notebook))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            running = [pool.submit(self._run_page, *work) for work in stale]
+        with (
+            self.progress(len(stale)) as progress,
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+        ):
+            running = [pool.submit(self._run_page, *work, progress) for work in stale]
             try:
                 for job in running:
                     job.result()
@@ -200,8 +220,9 @@ class Book:
                     execution.kill_kernels()
                 raise
 
-    def _run_page(self, page: Page, notebook: str) -> None:
+    def _run_page(self, page: Page, notebook: str, progress: Progress) -> None:
         """运行一页，记进缓存；中断了就记下原因。"""
+        progress.start(page.name)
         try:
             execute = partial(self.execute, page.name, notebook)
             found = execution.run(execute, lambda: self.stopped)
@@ -213,6 +234,8 @@ class Book:
         else:
             page.runs = runs.read_runs(found)
             self.outputs.save(page.name, notebook, found)
+        finally:
+            progress.finish(page.name)
 
     def check(self) -> None:
         """查运行的结果：出错、警告、不能画的输出，不成立的主张。"""
@@ -226,6 +249,8 @@ class Book:
             self.measures |= runs.read_measures(page.runs)
             page.faults.update(runs.check_runs(page.cells, page.runs))
         self.troubles.update(claims.check_registry(self.claims.values(), self._said()))
+        self.quizzes, wrong = quizzes.read_quizzes(self.root, self._show)
+        self.troubles.update(wrong)
         blocks = {p.name: p.cells for p in self.pages.values() if p.readable}
         for name, fault in claims.check(self.claims, self.measures, blocks):
             self.pages[name].faults.add(fault)
@@ -437,6 +462,11 @@ class Book:
             f"<ul>{items}</ul></div>"
         )
 
+    def _show(self, name: str) -> str | None:
+        """一条主张量出的值；没有登记则为 `None`。"""
+        claim = self.claims.get(name)
+        return claim.show(self.measures.get(name)) if claim else None
+
     def _describe(self, name: str) -> str | None:
         """主张的标记上的提示。"""
         if (claim := self.claims.get(name)) is None:
@@ -526,6 +556,45 @@ class Book:
         if of != "summary":
             raise directives.DirectiveError("errata 的参数应是 summary")
         return contents.errata_table(self.page.text)
+
+    def _exercises(self, stem: str) -> str:
+        """题页上的手撕一节：各道的链接；参数是 all，就一题一节，列出全部。"""
+        if stem != "all":
+            return exercises.draw_links(self._drills(self.exercises, stem), stem)
+        return "\n\n".join(
+            f"## {question.title} {{#{question.stem}}}\n\n"
+            f"{exercises.draw_list(chosen, question.stem)}"
+            for question in self.questions
+            if (chosen := [e for e in self.exercises if e.stem == question.stem])
+        )
+
+    def _exercise_boxes(self, stem: str) -> str:
+        """一题的各个手撕框。"""
+        module = exercises.module_path(self.root, stem)
+        chosen = self._drills(self.exercises, stem)
+        return exercises.draw_boxes(chosen, module.read_text(encoding="utf-8"))
+
+    def _quiz(self, stem: str) -> str:
+        """题页上的自测一节：通往自测页的链接。"""
+        return quizzes.draw_links(self._drills(self.quizzes, stem), stem)
+
+    def _quiz_boxes(self, stem: str) -> str:
+        """一题的各道自测；参数是 all，就一题一节，列出全部。"""
+        if stem != "all":
+            return quizzes.draw_boxes(self._drills(self.quizzes, stem))
+        return "\n\n".join(
+            f"## {question.title} {{#{question.stem}}}\n\n{quizzes.draw_boxes(chosen)}"
+            for question in self.questions
+            if (chosen := [q for q in self.quizzes if q.stem == question.stem])
+        )
+
+    def _drills(self, listed: Iterable[_Drill], stem: str) -> list[_Drill]:
+        """一题的手撕题或自测题。"""
+        if chosen := [drill for drill in listed if drill.stem == stem]:
+            return chosen
+        raise directives.DirectiveError(
+            f"没有 {stem} 的题；请改名，或在 tests/exercises、tests/quizzes 里登记"
+        )
 
     def _questions(self, view: str) -> str:
         """列出各题：首页的卡片，或 API 参考的目录。"""

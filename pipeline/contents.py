@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from pipeline.exercises import DOWNLOAD, Exercise
+
 SECTION = "问题"  # 导航里放题的一节
 REFERENCE = "reference"  # API 参考的总览，各题的 API 排在它后面
 TITLE = re.compile(r"^# (.+?)(?: \{#[\w-]+\})?$", re.M)
@@ -26,6 +28,20 @@ search: {{boost: 0.15}}
 # {heading}
 
 {lead}
+"""
+PRACTICE_PAGE = """\
+---
+description: {name}的手撕代码：{titles}；在浏览器里写，用测试测，有提示和答案
+search: {{boost: 0.3}}
+---
+
+# {label}的手撕题
+
+只用标准库，先自己写，再看提示和答案。讲解见 [{question.label}](../{question.page})，\
+别的题见[手撕题](../practice.md)。代码就在你的浏览器里运行：第一次运行要取 Python，\
+约 {download} MB，浏览器会留着它。
+
+<!-- exercise-boxes: {question.stem} -->
 """
 
 
@@ -114,7 +130,7 @@ def pages(nav: Any) -> list[str]:
 
 @dataclass(frozen=True)
 class ReferencePage:
-    """API 参考的一页。
+    """生成的一页：API 参考，或手撕题。
 
     Args:
         name: 讲的是什么，如「Q5 ResNet」。
@@ -219,6 +235,32 @@ def with_reference(nav: Any, added: Iterable[ReferencePage]) -> Any:
         {name: below if target == overview else target} if name else target
         for name, target in _entries(nav)
     ]
+
+
+def practice_pages(
+    asked: Sequence[Question], exercises: Sequence[Exercise]
+) -> list[ReferencePage]:
+    """写出各题的手撕页，有手撕题的才有。
+
+    Args:
+        asked: 题。
+        exercises: 登记的手撕题。
+    """
+    found = []
+    for question in asked:
+        titles = [e.title for e in exercises if e.stem == question.stem]
+        if titles:
+            text = PRACTICE_PAGE.format(
+                question=question,
+                name=_spaced(question.title),
+                label=_spaced(question.label),
+                titles="、".join(titles),
+                download=DOWNLOAD,
+            )
+            page = f"practice/{question.stem}.md"
+            title = f"{_spaced(question.label)}的手撕题"
+            found.append(ReferencePage(question.title, title, page, text))
+    return found
 
 
 def home_cards(asked: Iterable[tuple[str, str, str, str]]) -> str:

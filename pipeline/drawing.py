@@ -114,6 +114,16 @@ SPARING_LANGUAGES = [
 ]
 
 
+def colour(code: str) -> str:
+    """给 Python 代码着色，给出 HTML。
+
+    Args:
+        code: 源代码。
+    """
+    lexer = PythonLexer(filters=[Sparing()])
+    return str(highlight(code, lexer, HtmlFormatter(nowrap=True)))
+
+
 def render_code(cell: Cell, name: str, sources: Iterable[tuple[str, str]] = ()) -> str:
     """把一块的代码画成 HTML：只留要点，语法着色，可以复制，通往完整的说明。
 
@@ -122,9 +132,7 @@ def render_code(cell: Cell, name: str, sources: Iterable[tuple[str, str]] = ()) 
         name: 整格的 id，复制的按钮要用。
         sources: 引用的定义的名字，和它的完整说明的网址。
     """
-    code = re.sub(r"\n{3,}", "\n\n", shorten(cell.code))
-    lexer = PythonLexer(filters=[Sparing()])
-    spans = highlight(code, lexer, HtmlFormatter(nowrap=True))
+    spans = colour(re.sub(r"\n{3,}", "\n\n", shorten(cell.code)))
     for knob in cell.knobs:
         literal = render_literal(knob.texts[knob.default])
         line = re.compile(f"^({knob.name} = )({re.escape(literal)})", re.M)
