@@ -125,7 +125,7 @@ def test_without_scripts(read: Callable[..., Reader], page: str) -> None:
 
 def copy(page: Page, cell: str) -> str:
     """按一格的复制按钮，给出剪贴板里的文字。"""
-    page.locator(f"{cell} .md-code__button").press("Enter")
+    page.locator(f"{cell} button.md-code__button").press("Enter")
     page.get_by_text("已复制").wait_for()
     return str(page.evaluate("navigator.clipboard.readText()"))
 
