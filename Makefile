@@ -8,6 +8,9 @@ PYTHON_READY := .venv/.python-ready
 NODE_READY := pipeline/node_modules/.ready
 TOOLS_READY := .tools/.ready
 
+# 只预览这一页
+ONLY ?=
+
 export NO_MKDOCS_2_WARNING := 1
 
 .PHONY: help setup serve build offline test quick check mutants measure new bench audit card lock clean
@@ -17,8 +20,8 @@ help: ## 列出各个命令
 
 setup: $(NODE_READY) ## 装好一切，此后不再上网
 
-serve: $(NODE_READY) ## 在 http://127.0.0.1:8000/ 预览，改了页面、片段、主张或主题就重建
-	$(BIN)/mkdocs serve
+serve: $(NODE_READY) ## 在 http://127.0.0.1:8000/ 预览，改了就重建；只看一页：make serve ONLY=residual_block
+	ONLY=$(ONLY) $(BIN)/mkdocs serve
 
 build: $(NODE_READY) ## 构建网站到 site/，有一处错误就失败
 	$(BIN)/mkdocs build --strict

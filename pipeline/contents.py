@@ -14,6 +14,11 @@ from pipeline.exercises import DOWNLOAD, Exercise
 SECTION = "问题"  # 导航里放题的一节
 REFERENCE = "reference"  # API 参考的总览，各题的 API 排在它后面
 TITLE = re.compile(r"^# (.+?)(?: \{#[\w-]+\})?$", re.M)
+ERRATUM = re.compile(  # 勘误页上的一题，或一处
+    r"^## (?P<question>Q\d+)|"
+    r"^### (?P<number>\d+) · (?P<kind>.+?)：(?P<title>.+) \{#(?P<id>e\d+)\}$",
+    re.M,
+)
 GENERATED = """\
 ---
 description: {title}的 API 参考：参数与返回值的形状、单位、异常、可运行的示例与出处
@@ -258,15 +263,41 @@ def practice_pages(
     return found
 
 
-def home_table(asked: Iterable[tuple[str, str, str]]) -> str:
-    """首页的表，一题一行。
+def home_cards(asked: Iterable[tuple[str, str, str, str]]) -> str:
+    """首页的卡片，一题一张。
 
     Args:
-        asked: 各题的题目、页面、一句话（Markdown）。
+        asked: 各题的题目、页面、一句话（Markdown）、画（SVG，没有则为空）。
     """
-    lines = ["| 问题 | 一句话 |", "| --- | --- |"]
-    lines += [f"| [{title}]({page}) | {summary} |" for title, page, summary in asked]
-    return "\n".join(lines)
+    cards = [
+        '<div class="card" markdown="1">\n'
+        + (f'<figure aria-hidden="true">{picture}</figure>\n\n' if picture else "")
+        + f"**[{title}]({page})**\n\n{summary}\n\n</div>\n"
+        for title, page, summary, picture in asked
+    ]
+    return "\n".join(['<div class="cards" markdown="1">\n', *cards, "</div>"])
+
+
+def errata_table(page: str) -> str:
+    r"""勘误的总表，一处一行。
+
+    Args:
+        page: 勘误页的全文。
+
+    Example:
+        >>> text = "## Q1：甲？ {#q1}\n\n### 1 · 笔误：乙 {#e01}\n"
+        >>> print(errata_table(text).splitlines()[-3])
+        | Q1 | 笔误 | [1 · 乙](#e01) |
+    """
+    lines = ['<div class="compact" markdown="1">', ""]
+    lines += ["| 题 | 种类 | 勘误 |", "| --- | --- | --- |"]
+    question = ""
+    for match in ERRATUM.finditer(page):
+        question = match["question"] or question
+        if match["number"]:
+            number, kind, title, anchor = match.group("number", "kind", "title", "id")
+            lines.append(f"| {question} | {kind} | [{number} · {title}](#{anchor}) |")
+    return "\n".join([*lines, "", "</div>"])
 
 
 def reference_list(added: Iterable[ReferencePage]) -> str:

@@ -30,15 +30,28 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import CountHandler, get_relative_url
 
-from pipeline import contents, drawing, faults, maths, pages, practice, search, shell
+from pipeline import (
+    contents,
+    drawing,
+    faults,
+    maths,
+    notebooks,
+    pages,
+    practice,
+    search,
+    shell,
+)
 from pipeline.book import Book
 from pipeline.citations import Citations
 from pipeline.exercises import read_exercises
 from pipeline.jupyter.executor import MkdocsJupyter
 from pipeline.katex import Katex
+from pipeline.progress import Progress
 from pipeline.staging import Staging
 
 HERE = Path(__file__).parent
+NOTEBOOKS = "notebooks"
+ARCHIVE = f"{NOTEBOOKS}/deep-learning-qa.zip"
 log = logging.getLogger("mkdocs.plugins.book")
 
 
@@ -47,6 +60,8 @@ class Settings(base.Config):
 
     # 引用从这些文件夹找起
     base_path = config_options.ListOfItems(config_options.Dir(exists=True))
+    # 预览时只要这一页，不带 .md；空的是全部
+    only = config_options.Type(str, default="")
 
 
 class BookPlugin(BasePlugin[Settings]):
@@ -55,6 +70,7 @@ class BookPlugin(BasePlugin[Settings]):
     def __init__(self) -> None:
         self.serving = False
         self.listens = False
+        self.tells = False
         self.katex = Katex()
         self.book: Book
         self.files = Files([])
@@ -65,6 +81,7 @@ class BookPlugin(BasePlugin[Settings]):
         self.dates: dict[str, str] = {}
         self.policy = ""
         self.site = ""
+        self.seen: dict[Path, int] = {}
         self.links = _LinkFilter(self)
 
     def on_startup(
@@ -74,6 +91,8 @@ class BookPlugin(BasePlugin[Settings]):
         del dirty
         self.serving = command == "serve"
         logger = logging.getLogger("mkdocs")
+        self.tells = logger.level <= logging.INFO and sys.stderr.isatty()
+        logging.getLogger("mkdocs.mkdocs-jupyter").setLevel(logging.WARNING)
         # --quiet 瞒下警告，死链就过了
         logger.setLevel(min(logger.level, logging.WARNING))
         logging.getLogger("mkdocs.structure.pages").addFilter(self.links)
@@ -100,8 +119,12 @@ class BookPlugin(BasePlugin[Settings]):
             self._link,
             asked,
             self.added,
+            Progress(log.info, sys.stderr if self.tells else None),
         )
         self.book.troubles.update(troubles)
+        self.seen = self._watched(config)
+        if self.config.only:
+            config.nav = ["index.md", f"{self.config.only}.md"]
         if self.serving and not self.listens:
             shell.check_port(*config.dev_addr)
             self.listens = True
@@ -125,7 +148,9 @@ class BookPlugin(BasePlugin[Settings]):
         highlight["extend_pygments_lang"] = drawing.SPARING_LANGUAGES
         return config
 
-    def on_serve(self, server: LiveReloadServer, **_: Any) -> None:
+    def on_serve(
+        self, server: LiveReloadServer, config: MkDocsConfig, **_: Any
+    ) -> None:
         """预览时除了页面，还看着片段、主张和主题；改了流水线自己，要重新启动。"""
         build = server.builder
 
@@ -137,13 +162,44 @@ class BookPlugin(BasePlugin[Settings]):
                 log.error("没有重建，改好再存：%s", reason)
 
         server.builder = rebuild
-        registers = [
-            str(self.book.root / "tests" / name)
-            for name in ("claims", "exercises", "quizzes")
-        ]
-        for folder in [*self.config.base_path, *registers, str(HERE / "theme")]:
-            if Path(folder).is_dir():
-                server.watch(folder)
+        for folder in self._folders():
+            server.watch(str(folder))
+        while (seen := self._watched(config)) != self.seen:
+            self.seen = seen  # 第一次构建时存了文件，还没有人看着
+            rebuild()
+        if self.config.only:
+            log.info("只预览这一页：%s%s/", server.url, self.config.only)
+
+    def _folders(self) -> list[Path]:
+        """页面之外，预览时要看着的文件夹。"""
+        cited = map(Path, self.config.base_path)
+        tests = self.book.root / "tests"
+        registers = (tests / name for name in ("claims", "exercises", "quizzes"))
+        folders = (*cited, *registers, HERE / "theme")
+        return [folder for folder in folders if folder.is_dir()]
+
+    def _watched(self, config: MkDocsConfig) -> dict[Path, int]:
+        """预览时看着的各个文件，和各是什么时候存的。"""
+        folders = [Path(config.docs_dir), *self._folders()]
+        paths = {path for folder in folders for path in folder.rglob("*")}
+        kept = [p for p in paths if p.is_file() and "node_modules" not in p.parts]
+        return {p: p.stat().st_mtime_ns for p in [*kept, Path(config.config_file_path)]}
+
+    def _only(self, files: Files) -> list[str]:
+        """只预览一页时，去掉别的页；给出要运行的页，空的是全部。"""
+        if not (stem := self.config.only):
+            return []
+        page = f"{stem}.md"
+        if not self.serving:
+            raise faults.SetupError("只建一页的网站不能发布：ONLY 只用于 make serve")
+        if page not in self.book.pages:
+            raise faults.SetupError(
+                f"没有 docs/{page} 这一页：ONLY 写页面的名字，如 residual_block"
+            )
+        for file in files.documentation_pages():
+            if file.src_uri not in {"index.md", page}:
+                files.remove(file)
+        return [page]
 
     def _link(self, page: str, target: str) -> str | None:
         """从一页到另一页的网址。"""
@@ -174,8 +230,9 @@ class BookPlugin(BasePlugin[Settings]):
                 file.content_string = ""
                 page = self.book.read(file.src_uri, "")
                 page.faults.add(faults.encoding_fault(error))
+        only = self._only(files)
         self.site = _site_key(config, files)
-        self.book.run()
+        self.book.run(*only)
         if self.book.trouble:
             reason = faults.explain_os_error(self.book.trouble)
             # 不用 log.warning：缓存写不进去，严格构建也照样发布
@@ -225,17 +282,62 @@ class BookPlugin(BasePlugin[Settings]):
         for written in self.book.pages.values():
             for address, text in written.files.items():
                 files.append(File.generated(config, address, content=text))
+        for address, data in self._notebooks(config).items():
+            files.append(File.generated(config, address, content=data))
         lines = self.book.lines()
         for line in lines:
             log.error(line)
         if lines and not self.serving:
             raise Abort(f"共 {len(lines)} 处错误，没有发布。")
         env.trim_blocks = env.lstrip_blocks = True  # 网页里不留模板的空行
-        env.globals |= {"config": config, "offline": _offline(config)}
+        env.globals |= {
+            "config": config,
+            "offline": _offline(config),
+            "version": shell.version(self.book.root),
+            "notebooks": {q.page: f"{NOTEBOOKS}/{q.stem}.ipynb" for q in self._asked()},
+            "archive": ARCHIVE,
+            "colab": notebooks.colab(config.repo_url),
+        }
         if not self.serving:  # 预览时 MkDocs 要在网页里加自动刷新的脚本
             self.policy = shell.security_policy(env, offline=_offline(config))
         env.globals["content_security_policy"] = self.policy
         return env
+
+    def _asked(self) -> list[contents.Question]:
+        """导航里的题，有页面的。"""
+        return [q for q in self.book.questions if q.page in self.book.pages]
+
+    def _notebooks(self, config: MkDocsConfig) -> dict[str, str | bytes]:
+        """各题的笔记本和它们的 zip：网址到内容。"""
+        commit, date = shell.version(self.book.root)
+        written = {}
+        for question in self._asked():
+            file = self.files.get_file_from_path(question.page)
+            page = self.book.pages[question.page]
+            if file is None or file.page is None or page.faults:
+                continue
+            about = f"《{config.site_name}》里的一页，输出就是网页上的那一次运行"
+            if commit:
+                about += f"（版本 {commit}，{date}）"
+            if config.site_url:
+                about += f"：<{config.site_url}{file.url}>"
+            written[f"{question.stem}.ipynb"] = notebooks.make(
+                file.page.markdown or "",
+                page.cells,
+                page.runs,
+                partial(self._address, config.site_url, question.page),
+                about,
+            )
+        packed = {ARCHIVE: notebooks.archive(written)}
+        return {f"{NOTEBOOKS}/{name}": text for name, text in written.items()} | packed
+
+    def _address(self, site: str | None, page: str, target: str) -> str:
+        """页面上的一个去处的完整网址；网站没有网址，则为空。"""
+        name, _, anchor = target.partition("#")
+        file = self.files.get_file_from_path(name or page)
+        if not site or file is None:
+            return ""
+        return f"{site}{file.url}" + (f"#{anchor}" if anchor else "")
 
     def on_page_context(self, context: Any, page: Page, **_: Any) -> Any:
         """预览时把本页的错误写在页首，改好就消失。"""
@@ -304,7 +406,8 @@ class _LinkFilter(logging.Filter):
         found = faults.link_fault(record.getMessage(), sources)
         if found is not None:
             name, fault = found
-            pages[name].faults.add(fault)
+            if not self.plugin.config.only:  # 别的页没有建
+                pages[name].faults.add(fault)
         return found is None
 
 

@@ -84,6 +84,12 @@ def commit_time(root: Path) -> str:
     return _git(root, "log", "-1", "--format=%ct")
 
 
+def version(root: Path) -> tuple[str, str]:
+    """最近一次提交的编号与日期；不是仓库，都为空。"""
+    commit, _, date = _git(root, "log", "-1", "--format=%h %cs").partition(" ")
+    return commit, date
+
+
 def last_changes(docs: Path) -> dict[str, str]:
     """各文件最近一次提交的日期。
 

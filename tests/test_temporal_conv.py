@@ -1,6 +1,7 @@
 """snippets/temporal_conv.py 与 snippets/experiments/temporal_conv.py 的测试。"""
 
 import math
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -27,6 +28,7 @@ from snippets.experiments.temporal_conv import (
     sequence_model,
     state_size,
     stream_error,
+    task_scores,
     train_task,
     transfer_accuracy,
     truncation_error,
@@ -610,6 +612,20 @@ def test_train_task_rejects() -> None:
         train_task(
             nn.Identity(), delayed_recall, 1, Generator().manual_seed(0), steps=-1
         )
+
+
+@pytest.mark.parametrize(("task", "channels"), [(copy_memory, 10), (adding_problem, 2)])
+def test_task_scores_train_a_new_net_for_each_span_and_seed(
+    task: Callable[[int, int, Generator], tuple[Tensor, Tensor]], channels: int
+) -> None:
+    scores = task_scores("GRU", 3, task, [4, 6], [5, 7], steps=2)
+    outputs = 8 if channels == 10 else 1
+    for (row, span), (column, seed) in product(enumerate([4, 6]), enumerate([5, 7])):
+        net = sequence_model("GRU", channels, outputs, 3, Generator().manual_seed(seed))
+        alone = train_task(net, task, span, Generator().manual_seed(seed), steps=2)
+        assert scores[row, column] == pytest.approx(alone)
+    with pytest.raises(ValueError, match="须为 RNN、LSTM 或 GRU，收到 MLP"):
+        task_scores("MLP", 3, task, [4], [0], steps=1)
 
 
 def test_transfer_rejects() -> None:

@@ -298,7 +298,7 @@ def state_size(model: TCN | Recurrent) -> int:
         model: TCN（已调用 `eval()`）或循环网络。
 
     Returns:
-        数的个数；LSTM 的隐状态与细胞状态都算。
+        数的个数；LSTM 的隐状态与记忆元都算。
 
     Example:
         >>> state_size(Recurrent("LSTM", 3, 8)), state_size(Recurrent("GRU", 3, 8))
@@ -533,6 +533,49 @@ def train_task(
 
 
 # --8<-- [end:train_task]
+
+
+# --8<-- [start:task_scores]
+def task_scores(
+    kind: str,
+    hidden_size: int,
+    task: Callable[[int, int, Generator], tuple[Tensor, Tensor]],
+    spans: Sequence[int],
+    seeds: Sequence[int],
+    *,
+    steps: int,
+) -> Tensor:
+    """对任务的每个大小、每个种子，各训练一个新网络，返回成绩。
+
+    Args:
+        kind: `"TCN"`、`"RNN"`、`"LSTM"` 或 `"GRU"`。
+        hidden_size: TCN 每块的通道数，或 RNN 隐状态的维数。
+        task: `copy_memory` 或 `adding_problem`。
+        spans: 任务的大小：复制记忆的间隔，或加法的长度。
+        seeds: 初始化与数据的随机种子。
+        steps: 更新的步数，须 `>= 0`。
+
+    Returns:
+        形状 `(len(spans), len(seeds))`：`train_task` 给出的正确率或均方误差。
+
+    Raises:
+        ValueError: `kind`、`spans` 或 `steps` 超出范围。
+
+    Example:
+        >>> task_scores("GRU", 4, adding_problem, [2, 3], [0], steps=1).shape
+        torch.Size([2, 1])
+    """
+    channels = (10, 8) if task is copy_memory else (2, 1)
+    scores = []
+    for span in spans:
+        for seed in seeds:
+            start, data = (Generator().manual_seed(seed) for _ in range(2))
+            net = sequence_model(kind, *channels, hidden_size, start)
+            scores.append(train_task(net, task, span, data, steps=steps))
+    return torch.tensor(scores).view(len(spans), len(seeds))
+
+
+# --8<-- [end:task_scores]
 
 
 # --8<-- [start:delayed_recall]
