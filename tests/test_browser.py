@@ -263,6 +263,11 @@ def test_opened_from_disk(browser: Browser, tmp_path: Path) -> None:
     page.keyboard.press("End")
     page.locator(".md-search-result__link").first.click()
     page.wait_for_url("**/temporal_conv.html**")
+    page.goto((tmp_path / "practice" / "temporal_conv.html").as_uri())
+    page.get_by_text("从磁盘打开的网页，浏览器不许它运行别的文件").first.wait_for()
+    page.goto((tmp_path / "quiz.html").as_uri())
+    page.get_by_role("button", name="抽一题，30 秒").click()
+    page.locator(".quiz-stage .quiz").wait_for()
     assert reader.troubles == []
     assert {urlsplit(u).scheme for u in reader.requests} <= {"file", "data", "about"}
     reader.context.close()

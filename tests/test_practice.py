@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from pipeline.cache import Cache
 from pipeline.practice import editor
@@ -180,6 +180,21 @@ def test_a_question_page_loads_next_to_nothing_of_it(
     reader.page.goto(url(STEMS[0]), wait_until="networkidle")
     sizes = [transferred(site, u) for u in reader.requests if "/practice/" in u]
     assert sum(sizes) <= 5_000
+
+
+def test_the_headers_let_the_worker_run(browser: Browser, site: Path) -> None:
+    """线程归响应头管：照 `_headers` 发，Python 运行得了。"""
+    sent = (site / "_headers").read_text(encoding="utf-8")
+    (policy,) = re.findall(r"Content-Security-Policy: (.*)", sent)
+
+    def answer(route: Route) -> None:
+        kind = {"content-type": "text/javascript", "content-security-policy": policy}
+        route.fulfill(path=site / "assets" / "practice" / "worker.js", headers=kind)
+
+    context = browser.new_context(**DESKTOP)
+    context.route("**/worker.js", answer)
+    press(open_box(context.new_page()), solution(FIELD), "全部通过")
+    context.close()
 
 
 def marks(page: Page) -> dict[str, dict[str, float]]:

@@ -1,7 +1,8 @@
 // 手撕题：在框里写，交给线程运行，逐个说测试过没过。写的留在这个浏览器里。
 {
   const folder = new URL(".", document.currentScript.src)
-  const GRACE = 8000 // 毫秒；判题的程序自己 5 秒就停，这里管它停不下的
+  const FETCH = 120_000 // 毫秒；取 Python 至多等这么久
+  const GRACE = 8000 // 判题的程序自己 5 秒就停，这里管它停不下的
   let worker // 线程，各题共用
   let warm = false // Python 取来了没有
   let current // 正在运行的一题
@@ -84,6 +85,7 @@
       this.run.disabled = true
       this.halt.disabled = false
       this.status.textContent = warm ? "正在运行……" : "正在取 Python，约 6.4 MB，只有第一次要等……"
+      this.timer = setTimeout(() => this.stopped("Python 没有取来，请再按一次运行"), FETCH)
       start()
       worker.postMessage({ stem: this.stem, name: this.name, code: this.editor.text })
     }
@@ -91,6 +93,7 @@
     hear({ kind, value }) {
       if (kind === "started") {
         this.status.textContent = "正在运行……"
+        clearTimeout(this.timer)
         this.timer = setTimeout(() => this.stopped("运行太久，停下了"), GRACE)
       } else if (kind === "line") this.line = value
       else if (kind === "test") this.show(value)

@@ -46,7 +46,7 @@
       this.count = make("p", { role: "status" })
       this.stage = make("div", { class: "quiz-stage" })
       this.clock = make("span", { class: "quiz-clock", role: "timer" })
-      const file = make("input", { type: "file", accept: "application/json", "aria-label": "导入记录", hidden: "", onchange: () => this.import(file.files[0]) })
+      const file = make("input", { type: "file", accept: "application/json", "aria-label": "导入记录", hidden: "", onchange: () => this.import(file) })
       element.append(
         make("div", { class: "quiz-tools" },
           button("抽一题，30 秒", () => this.draw(30)), button("抽一题，2 分钟", () => this.draw(120)), this.clock),
@@ -99,9 +99,9 @@
       URL.revokeObjectURL(url)
     }
 
-    async import(file) {
+    async import(input) {
       try {
-        const given = JSON.parse(await file.text())
+        const given = JSON.parse(await input.files[0].text())
         const fits = mark => ["times", "days", "ease", "due"].every(key => Number.isFinite(mark[key]))
         if (!Object.values(given).every(fits)) throw Error()
         write({ ...read(), ...given })
@@ -109,6 +109,7 @@
       } catch {
         this.tell("这个文件不是导出的记录，没有导入。")
       }
+      input.value = "" // 同一个文件再选一次，也要有动静
     }
   }
 
