@@ -38,7 +38,7 @@ ANATOMY = {
     "errata": "原文与勘误",  # 只有答原文的页有
     "references": "参考文献",
 }
-OPTIONAL = {"whiteboard", "two-minutes", "try", "practice", "quiz"}
+OPTIONAL = {"try", "practice", "quiz"}  # 只有答原文的页非有不可
 # 作者 (年). *题目*. 刊物或会议. [链接](…)（哪一节、哪个式子）；预印本的刊物就是链接
 REFERENCE = re.compile(
     r"- [^*(]+ \((\d{4})\)\. \*[^*]+\*\.? (?:[^\[]+\. )?\[[^]]+\]\(https://\S+\)(?:（.+）)?"
@@ -200,10 +200,9 @@ def test_question_pages_share_one_anatomy(stem: str) -> None:
         where = place(path, find_line(text, f"# {name}"))
         assert anchor, f"{where}: 请给「{name}」写上 ASCII 的 id，如 {{#follow-ups}}"
     panels = len(re.findall(r"^/// answer$", text, re.M))
-    panels += ("一句话回答", "answer") in headings
     assert panels == 1, f"{place(path)}: 请在标题下面写「/// answer」的框，一页一个"
     fixed = {anchor: name for name, anchor in headings if anchor in ANATOMY}
-    missing = OPTIONAL - fixed.keys() | (set() if answered else {"errata"})
+    missing = set() if answered else OPTIONAL - fixed.keys() | {"errata"}
     wanted = {k: v for k, v in ANATOMY.items() if k not in missing}
     assert list(fixed.items()) == list(wanted.items()), (
         f"{place(path)}: 请按先后写这几节："
