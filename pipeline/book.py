@@ -17,9 +17,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from markdown import Markdown
 from markdown.extensions import Extension
@@ -35,11 +36,13 @@ from pipeline import (
     directives,
     drawing,
     execution,
+    exercises,
     faults,
     fences,
     knobs,
     markup,
     maths,
+    quizzes,
     runs,
     timings,
     typography,
@@ -51,8 +54,10 @@ from pipeline.execution import Executor
 from pipeline.faults import Fault
 from pipeline.figure import FigureError
 from pipeline.katex import Katex
+from pipeline.progress import Progress
 from pipeline.runs import Run
 
+_Drill = TypeVar("_Drill", exercises.Exercise, quizzes.Quiz)
 HERE = Path(__file__).parent
 TOKEN = re.compile(r"<!-- cell: (\d+) -->")  # 代码块的记号，从 prepare 到画出来之间用
 
@@ -114,6 +119,7 @@ class Book:
         link: 由所在的页和要去的页给出网址；没有那一页则给 `None`。
         questions: 导航里的题。
         reference: API 参考的各页。
+        progress: 运行各页时报告进度。
     """
 
     def __init__(
@@ -125,6 +131,7 @@ class Book:
         link: Callable[[str, str], str | None] = lambda *_: None,
         questions: Sequence[contents.Question] = (),
         reference: Sequence[contents.ReferencePage] = (),
+        progress: Progress | None = None,
     ) -> None:
         self.root = root
         self.source = source
@@ -133,10 +140,13 @@ class Book:
         self.link = link
         self.questions = questions
         self.reference = reference
+        self.progress = progress or Progress(lambda _: None)
         self.outputs = Cache(root / ".cache")
         self.made = Cache(root / ".cache" / "made", program_stamp(HERE))
         self.claims, errors = claims.read_claims(root / "tests" / "claims")
-        self.troubles = set(errors)  # 不属于哪一页的错误，各是一句话
+        self.exercises, wrong = exercises.read_exercises(root)
+        self.quizzes: list[quizzes.Quiz] = []
+        self.troubles = {*errors, *wrong}  # 不属于哪一页的错误，各是一句话
         self.pages: dict[str, Page] = {}
         self.measures: dict[str, float] = {}  # 主张的 id 到量出的值
         self.page = Page("", "")  # 正在画的一页
@@ -144,6 +154,12 @@ class Book:
         self.directives = {
             "cheatsheet": self._cheatsheet,
             "claims": self._claims,
+            "errata": self._errata,
+            "exercise-boxes": self._exercise_boxes,
+            "exercises": self._exercises,
+            "proof": self._proof,
+            "quiz": self._quiz,
+            "quiz-boxes": self._quiz_boxes,
             "questions": self._questions,
             "timings": self._timings,
         }
@@ -170,8 +186,12 @@ class Book:
         page.cells = found if page.readable else ()
         return page
 
-    def run(self) -> None:
-        """取出各页的输出；变了的几页并排运行，一核一页。"""
+    def run(self, *names: str) -> None:
+        """取出各页的输出；变了的几页并排运行，一核一页。
+
+        Args:
+            names: 哪几页；没有则是全部。
+        """
         first = [HERE / f"{name}.py" for name in ("preamble", "rules", "variants")]
         preamble = "\n".join(path.read_text(encoding="utf-8") for path in first)
         versions = {
@@ -180,7 +200,7 @@ class Book:
             **self.execute.versions,
         }
         stale = []
-        for page in self.pages.values():
+        for page in (self.pages[name] for name in names or self.pages):
             if not any(cell.runs for cell in page.cells):
                 continue
             notebook = runs.make_notebook(page.cells, preamble, versions)
@@ -188,8 +208,11 @@ class Book:
                 page.runs = runs.read_runs(entry)
             else:
                 stale.append((page, notebook))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            running = [pool.submit(self._run_page, *work) for work in stale]
+        with (
+            self.progress(len(stale)) as progress,
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+        ):
+            running = [pool.submit(self._run_page, *work, progress) for work in stale]
             try:
                 for job in running:
                     job.result()
@@ -199,8 +222,9 @@ class Book:
                     execution.kill_kernels()
                 raise
 
-    def _run_page(self, page: Page, notebook: str) -> None:
+    def _run_page(self, page: Page, notebook: str, progress: Progress) -> None:
         """运行一页，记进缓存；中断了就记下原因。"""
+        progress.start(page.name)
         try:
             execute = partial(self.execute, page.name, notebook)
             found = execution.run(execute, lambda: self.stopped)
@@ -212,6 +236,8 @@ class Book:
         else:
             page.runs = runs.read_runs(found)
             self.outputs.save(page.name, notebook, found)
+        finally:
+            progress.finish(page.name)
 
     def check(self) -> None:
         """查运行的结果：出错、警告、不能画的输出，不成立的主张。"""
@@ -225,6 +251,8 @@ class Book:
             self.measures |= runs.read_measures(page.runs)
             page.faults.update(runs.check_runs(page.cells, page.runs))
         self.troubles.update(claims.check_registry(self.claims.values(), self._said()))
+        self.quizzes, wrong = quizzes.read_quizzes(self.root, self._show)
+        self.troubles.update(wrong)
         blocks = {p.name: p.cells for p in self.pages.values() if p.readable}
         for name, fault in claims.check(self.claims, self.measures, blocks):
             self.pages[name].faults.add(fault)
@@ -319,13 +347,13 @@ class Book:
             HTML。
         """
         cell = self.page.cells[number]
-        code = drawing.render_code(cell, f"cell-{number}")
+        code = drawing.render_code(cell, f"cell-{number}", self._sources(cell))
         if "hide-input" in cell.tags:
             said = cell.summary or ("作图代码" if cell.caption else "准备代码")
             summary = html.escape(said, quote=False)
             summary = f'<summary data-search-exclude="true">{summary}</summary>'
             code = f"<details>{summary}{code}</details>"
-        parts = [code, self._sources(cell)]
+        parts = [code]
         if cell.runs:
             try:
                 output = self._draw_output(number, cell)
@@ -380,17 +408,16 @@ class Book:
         shown = drawn[order.index(knobs.default(cell.knobs))]
         return f'{panel}<div class="output" aria-live="polite">{shown}</div>'
 
-    def _sources(self, cell: Cell) -> str:
-        """被引用的定义在 API 参考里的链接。"""
+    def _sources(self, cell: Cell) -> list[tuple[str, str]]:
+        """被引用的定义的名字，和它在 API 参考里的网址。"""
         links = []
         for path, section in cell.citations:
             name = f"{path.removesuffix('.py').replace('/', '.')}.{section}"
             target = f"reference/{Path(path).stem}.md"
             url = self.link(self.page.name, target)
             if name.startswith("snippets.") and url is not None:
-                text = name.removeprefix("snippets.")
-                links.append(f'<a href="{url}#{name}"><code>{text}</code></a>')
-        return f'<p class="cell-note">完整说明：{"，".join(links)}</p>' if links else ""
+                links.append((section, f"{url}#{name}"))
+        return links
 
     def check_drawn(self, name: str, content: str) -> None:
         """确认每一块都画出来了，每个词都看得见。
@@ -437,36 +464,139 @@ class Book:
             f"<ul>{items}</ul></div>"
         )
 
+    def _show(self, name: str) -> str | None:
+        """一条主张量出的值；没有登记则为 `None`。"""
+        claim = self.claims.get(name)
+        return claim.show(self.measures.get(name)) if claim else None
+
     def _describe(self, name: str) -> str | None:
         """主张的标记上的提示。"""
         if (claim := self.claims.get(name)) is None:
             return None
         measured = claim.show(self.measures.get(name))
-        return f"预期 {claim.describe()}，实测 {measured}"
+        return f"已量过：预期 {claim.describe()}，实测 {measured}。点开看证据"
 
     def _claims(self, stem: str) -> str:
-        """一题的证据表；参数是 all，就一题一节，列出全部。"""
+        """一题的证据表；参数是 all，就一题一节，列出全部，折叠起来。"""
         if stem == "all":
-            sections = [
-                f"## {question.title} {{#{question.label.lower()}}}\n\n{table}\n"
+            return "\n".join(
+                f"## {question.title} {{#{question.label.lower()}}}\n\n{box}\n"
                 for question in self.questions
-                if (table := self._claims_table(question.stem))
-            ]
-            return "\n".join(sections)
-        if table := self._claims_table(stem):
-            return table
+                if (box := self._claims_box(question))
+            )
+        if listed := self._listed(stem):
+            return self._claims_table(stem, listed)
         raise directives.DirectiveError(
             f"没有 {stem} 的主张；请改名，或在 tests/claims/{stem}.toml 里登记"
         )
 
-    def _claims_table(self, stem: str) -> str:
-        """一题的证据表；外面的 div 离屏幕远就不排版，Material 的脚本动表格也不重排。"""
-        listed = [claim for claim in self.claims.values() if claim.stem == stem]
-        if not listed:
+    def _listed(self, stem: str) -> list[claims.Claim]:
+        """一题的各条主张。"""
+        return [claim for claim in self.claims.values() if claim.stem == stem]
+
+    def _holding(self, listed: Iterable[claims.Claim]) -> int:
+        """量过而且成立的主张有几条。"""
+        measured = ((claim, self.measures.get(claim.id)) for claim in listed)
+        return sum(
+            value is not None and claim.holds(value) for claim, value in measured
+        )
+
+    def _claims_box(self, question: contents.Question) -> str:
+        """折叠的证据表，收起时说成立几条；没有主张则为空。"""
+        if not (listed := self._listed(question.stem)):
             return ""
+        failed = len(listed) - self._holding(listed)
+        verdict = f"{failed} 条不成立或没有量" if failed else "全部在容差内"
+        kind = "failure" if failed else "success"
+        name = f"{question.label.lower()}-claims"
+        return "\n".join(
+            [
+                f"/// details | {len(listed)} 条，{verdict}",
+                f"    type: {kind}",
+                f"    attrs: {{id: {name}, class: evidence}}",
+                "",
+                self._claims_table(question.stem, listed),
+                "///",
+            ]
+        )
+
+    def _claims_table(self, stem: str, listed: Sequence[claims.Claim]) -> str:
+        """一题的证据表。"""
         page = self.pages.get(f"{stem}.md")
         rows = claims.tabulate(listed, self.measures, page.text if page else "")
-        return "\n".join(['<div class="evidence" markdown>', "", *rows, "", "</div>"])
+        return "\n".join([*rows, ""])
+
+    def _proof(self, of: str) -> str:
+        """这次构建运行了几块代码，成立了几条主张，代码是哪一天的。"""
+        if of != "site":
+            raise directives.DirectiveError("proof 的参数应是 site")
+        settings = [knobs.settings(cell.knobs) for cell in self._run_cells()]
+        blocks, variants = len(settings), sum(map(len, settings)) - len(settings)
+        held, listed = self._holding(self.claims.values()), len(self.claims)
+        turned = f"，旋钮另有 {variants} 个设置" if variants else ""
+        verdict = "全部" if held == listed else f"有 {held} 条"
+        date = ""
+        if epoch := os.environ.get("SOURCE_DATE_EPOCH"):
+            date = f"（{datetime.fromtimestamp(int(epoch), UTC):%Y-%m-%d} 的代码）"
+        return (
+            f"这次构建{date}运行了 **{blocks}** 块代码{turned}；登记的 **{listed}** 条"
+            f"[主张](evidence.md){verdict}成立。"
+        )
+
+    def _run_cells(self) -> list[Cell]:
+        """这次构建里运行过的代码块。"""
+        return [
+            cell
+            for page in self.pages.values()
+            if page.runs
+            for cell in page.cells
+            if cell.runs
+        ]
+
+    def _errata(self, of: str) -> str:
+        """勘误页开头的总表，由这一页的各节得出。"""
+        if of != "summary":
+            raise directives.DirectiveError("errata 的参数应是 summary")
+        return contents.errata_table(self.page.text)
+
+    def _exercises(self, stem: str) -> str:
+        """题页上的手撕一节：各道的链接；参数是 all，就一题一节，列出全部。"""
+        if stem != "all":
+            return exercises.draw_links(self._drills(self.exercises, stem), stem)
+        return "\n\n".join(
+            f"## {question.title} {{#{question.stem}}}\n\n"
+            f"{exercises.draw_list(chosen, question.stem)}"
+            for question in self.questions
+            if (chosen := [e for e in self.exercises if e.stem == question.stem])
+        )
+
+    def _exercise_boxes(self, stem: str) -> str:
+        """一题的各个手撕框。"""
+        module = exercises.module_path(self.root, stem)
+        chosen = self._drills(self.exercises, stem)
+        return exercises.draw_boxes(chosen, module.read_text(encoding="utf-8"))
+
+    def _quiz(self, stem: str) -> str:
+        """题页上的自测一节：通往自测页的链接。"""
+        return quizzes.draw_links(self._drills(self.quizzes, stem), stem)
+
+    def _quiz_boxes(self, stem: str) -> str:
+        """一题的各道自测；参数是 all，就一题一节，列出全部。"""
+        if stem != "all":
+            return quizzes.draw_boxes(self._drills(self.quizzes, stem))
+        return "\n\n".join(
+            f"## {question.title} {{#{question.stem}}}\n\n{quizzes.draw_boxes(chosen)}"
+            for question in self.questions
+            if (chosen := [q for q in self.quizzes if q.stem == question.stem])
+        )
+
+    def _drills(self, listed: Iterable[_Drill], stem: str) -> list[_Drill]:
+        """一题的手撕题或自测题。"""
+        if chosen := [drill for drill in listed if drill.stem == stem]:
+            return chosen
+        raise directives.DirectiveError(
+            f"没有 {stem} 的题；请改名，或在 tests/exercises、tests/quizzes 里登记"
+        )
 
     def _cheatsheet(self, which: str) -> str:
         """各题的速记；参数只有 all。"""
@@ -488,17 +618,26 @@ class Book:
         return "\n\n".join(cards)
 
     def _questions(self, view: str) -> str:
-        """列出各题：首页的表，或 API 参考的目录。"""
+        """列出各题：首页的卡片，或 API 参考的目录。"""
         if view == "home":
-            asked = [(q, self.pages.get(q.page)) for q in self.questions]
-            return contents.home_table(
-                (page.title, question.page, str(page.meta.get("summary", "")))
-                for question, page in asked
-                if page is not None
+            return contents.home_cards(
+                (
+                    page.title,
+                    question.page,
+                    str(page.meta.get("summary", "")),
+                    self._picture(question.stem),
+                )
+                for question in self.questions
+                if (page := self.pages.get(question.page)) is not None
             )
         if view == "reference":
             return contents.reference_list(self.reference)
         raise directives.DirectiveError("questions 的参数应是 home 或 reference")
+
+    def _picture(self, stem: str) -> str:
+        """一题的卡片上的画，没有则为空。"""
+        path = self.root / "docs" / "assets" / "figures" / "cards" / f"{stem}.svg"
+        return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 
     def _timings(self, stem: str) -> str:
         """一题的时间之比。"""

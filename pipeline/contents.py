@@ -9,9 +9,16 @@ from typing import Any
 
 import yaml
 
+from pipeline.exercises import DOWNLOAD, Exercise
+
 SECTION = "问题"  # 导航里放题的一节
 REFERENCE = "reference"  # API 参考的总览，各题的 API 排在它后面
 TITLE = re.compile(r"^# (.+?)(?: \{#[\w-]+\})?$", re.M)
+ERRATUM = re.compile(  # 勘误页上的一题，或一处
+    r"^## (?P<question>Q\d+)|"
+    r"^### (?P<number>\d+) · (?P<kind>.+?)：(?P<title>.+) \{#(?P<id>e\d+)\}$",
+    re.M,
+)
 GENERATED = """\
 ---
 description: {title}的 API 参考：参数与返回值的形状、单位、异常、可运行的示例与出处
@@ -21,6 +28,20 @@ search: {{boost: 0.15}}
 # {heading}
 
 {lead}
+"""
+PRACTICE_PAGE = """\
+---
+description: {name}的手撕代码：{titles}；在浏览器里写，用测试测，有提示和答案
+search: {{boost: 0.3}}
+---
+
+# {label}的手撕题
+
+只用标准库，先自己写，再看提示和答案。讲解见 [{question.label}](../{question.page})，\
+别的题见[手撕题](../practice.md)。代码就在你的浏览器里运行：第一次运行要取 Python，\
+约 {download} MB，浏览器会留着它。
+
+<!-- exercise-boxes: {question.stem} -->
 """
 
 
@@ -109,7 +130,7 @@ def pages(nav: Any) -> list[str]:
 
 @dataclass(frozen=True)
 class ReferencePage:
-    """API 参考的一页。
+    """生成的一页：API 参考，或手撕题。
 
     Args:
         name: 讲的是什么，如「Q5 ResNet」。
@@ -216,15 +237,67 @@ def with_reference(nav: Any, added: Iterable[ReferencePage]) -> Any:
     ]
 
 
-def home_table(asked: Iterable[tuple[str, str, str]]) -> str:
-    """首页的表，一题一行。
+def practice_pages(
+    asked: Sequence[Question], exercises: Sequence[Exercise]
+) -> list[ReferencePage]:
+    """写出各题的手撕页，有手撕题的才有。
 
     Args:
-        asked: 各题的题目、页面、一句话（Markdown）。
+        asked: 题。
+        exercises: 登记的手撕题。
     """
-    lines = ["| 问题 | 一句话 |", "| --- | --- |"]
-    lines += [f"| [{title}]({page}) | {summary} |" for title, page, summary in asked]
-    return "\n".join(lines)
+    found = []
+    for question in asked:
+        titles = [e.title for e in exercises if e.stem == question.stem]
+        if titles:
+            text = PRACTICE_PAGE.format(
+                question=question,
+                name=_spaced(question.title),
+                label=_spaced(question.label),
+                titles="、".join(titles),
+                download=DOWNLOAD,
+            )
+            page = f"practice/{question.stem}.md"
+            title = f"{_spaced(question.label)}的手撕题"
+            found.append(ReferencePage(question.title, title, page, text))
+    return found
+
+
+def home_cards(asked: Iterable[tuple[str, str, str, str]]) -> str:
+    """首页的卡片，一题一张。
+
+    Args:
+        asked: 各题的题目、页面、一句话（Markdown）、画（SVG，没有则为空）。
+    """
+    cards = [
+        '<div class="card" markdown="1">\n'
+        + (f'<figure aria-hidden="true">{picture}</figure>\n\n' if picture else "")
+        + f"**[{title}]({page})**\n\n{summary}\n\n</div>\n"
+        for title, page, summary, picture in asked
+    ]
+    return "\n".join(['<div class="cards" markdown="1">\n', *cards, "</div>"])
+
+
+def errata_table(page: str) -> str:
+    r"""勘误的总表，一处一行。
+
+    Args:
+        page: 勘误页的全文。
+
+    Example:
+        >>> text = "## Q1：甲？ {#q1}\n\n### 1 · 笔误：乙 {#e01}\n"
+        >>> print(errata_table(text).splitlines()[-3])
+        | Q1 | 笔误 | [1 · 乙](#e01) |
+    """
+    lines = ['<div class="compact" markdown="1">', ""]
+    lines += ["| 题 | 种类 | 勘误 |", "| --- | --- | --- |"]
+    question = ""
+    for match in ERRATUM.finditer(page):
+        question = match["question"] or question
+        if match["number"]:
+            number, kind, title, anchor = match.group("number", "kind", "title", "id")
+            lines.append(f"| {question} | {kind} | [{number} · {title}](#{anchor}) |")
+    return "\n".join([*lines, "", "</div>"])
 
 
 def reference_list(added: Iterable[ReferencePage]) -> str:

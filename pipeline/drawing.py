@@ -21,6 +21,7 @@ from pygments.token import (
     Text,
     Whitespace,
 )
+from wcwidth import wcswidth
 
 from pipeline.cells import Cell
 from pipeline.figure import tidy_svg
@@ -29,6 +30,7 @@ from pipeline.knobs import Knob
 PLAIN = {Name, Operator, Punctuation, Text, Whitespace}
 PLAIN |= {Keyword.Constant, Name.Function.Magic, Name.Variable.Magic, String.Affix}
 OBJECT = re.compile(r"<[\w.]+ object>")  # 没有文字的形式
+ATTRIBUTES = re.compile(r'<(table|tr|th)(?: (?:border|class|style)="[^"]*")+')
 SAMPLE = re.compile(r"(?<=<samp>)[^<]*")  # 一段文字输出
 SPOKEN = {"True": "是", "False": "否"}
 QUOTED = {String.Single, String.Interpol}
@@ -57,17 +59,28 @@ def shorten(code: str) -> str:
             first, last = text.lineno - 1, text.end_lineno or text.lineno
             summary = f'{" " * text.col_offset}"""{docstring.splitlines()[0]}"""'
             lines[first:last] = [summary, *[None] * (last - first - 1)]
-        if body and ast.unparse(body[0]) == "super().__init__()":
-            body = body[1:]
-        checks = [*takewhile(_is_check, body)]
-        if 0 < len(checks) < len(body):
-            before = node.body[: node.body.index(checks[0])]
-            first = (before[-1].end_lineno or 0) if before else checks[0].lineno - 1
-            last = checks[-1].end_lineno or 0
-            while not (lines[last] or "").strip():
-                last += 1
+        head = [*takewhile(_is_head, body)]
+        checks = [statement for statement in head if _is_check(statement)]
+        if len(checks) == len(body):
+            continue
+        for check in checks:
+            before = node.body[: node.body.index(check)]
+            first = (before[-1].end_lineno or 0) if before else check.lineno - 1
+            last = check.end_lineno or 0
+            if check is not body[-1]:  # 后面还有，中间就不空行
+                while not (lines[last] or "").strip():
+                    last += 1
             lines[first:last] = [None] * (last - first)
     return "\n".join(line for line in lines if line is not None)
+
+
+def _is_head(statement: ast.stmt) -> bool:
+    """是不是还在函数的开头：赋值、检查，或交给父类。"""
+    return (
+        isinstance(statement, ast.Assign)
+        or _is_check(statement)
+        or ast.unparse(statement).startswith("super().__init__(")
+    )
 
 
 def _is_check(statement: ast.stmt) -> bool:
@@ -102,29 +115,46 @@ SPARING_LANGUAGES = [
 ]
 
 
-def render_code(cell: Cell, name: str) -> str:
-    """把一块的代码画成 HTML：只留要点，语法着色，可以复制。
+def colour(code: str) -> str:
+    """给 Python 代码着色，给出 HTML。
+
+    Args:
+        code: 源代码。
+    """
+    lexer = PythonLexer(filters=[Sparing()])
+    return str(highlight(code, lexer, HtmlFormatter(nowrap=True)))
+
+
+def render_code(cell: Cell, name: str, sources: Iterable[tuple[str, str]] = ()) -> str:
+    """把一块的代码画成 HTML：只留要点，语法着色，可以复制，通往完整的说明。
 
     Args:
         cell: 代码块。
         name: 整格的 id，复制的按钮要用。
+        sources: 引用的定义的名字，和它的完整说明的网址。
     """
-    code = re.sub(r"\n{3,}", "\n\n", shorten(cell.code))
-    lexer = PythonLexer(filters=[Sparing()])
-    spans = highlight(code, lexer, HtmlFormatter(nowrap=True))
+    spans = colour(re.sub(r"\n{3,}", "\n\n", shorten(cell.code)))
     for knob in cell.knobs:
         literal = render_literal(knob.texts[knob.default])
         line = re.compile(f"^({knob.name} = )({re.escape(literal)})", re.M)
-        spans = line.sub(r'\1<span class="literal">\2</span>', spans, count=1)
+        # 按最长的写法留宽，换的时候后面的注释不动
+        width = max(map(wcswidth, knob.texts))
+        mark = rf'\1<span class="literal" style="min-width:{width}ch">\2</span>'
+        spans = line.sub(mark, spans, count=1)
     copy = (
         '<button class="md-code__button" title="复制代码" data-md-type="copy" '
         f'data-clipboard-target="#{name} code"></button>'
+    )
+    links = "".join(
+        f'<a class="md-code__button" href="{url}" title="{source} 的完整说明" '
+        f'aria-label="{source} 的完整说明"></a>'
+        for source, url in sources
     )
     # 多一层 span：Material 的脚本于是不逐块量宽，长的页面快一倍
     return (
         '<div class="highlight">'
         f'<pre tabindex="0"><span><code>{spans}</code></span></pre>'
-        f'<div class="md-code__nav">{copy}</div></div>'
+        f'<div class="md-code__nav">{links}{copy}</div></div>'
     )
 
 
@@ -259,7 +289,10 @@ def _figure(svg: str, cell: Cell, prefix: str) -> str:
 
 def _table(text: str, *_: Any) -> str:
     table = text[text.index("<table") : text.rindex("</table>") + len("</table>")]
-    return table.replace("<table", '<table tabindex="0"', 1)
+    table = ATTRIBUTES.sub(r"<\1", re.sub(r">\s+<", "><", table))
+    table = table.replace("<th></th>", "<td></td>")
+    table = table.replace("<table", '<table class="data"', 1)
+    return f'<div class="scroll" tabindex="0">{table}</div>'
 
 
 def _text(text: str, *_: Any) -> str:

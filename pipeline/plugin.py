@@ -30,11 +30,23 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import CountHandler, get_relative_url
 
-from pipeline import contents, drawing, faults, maths, notebooks, pages, search, shell
+from pipeline import (
+    contents,
+    drawing,
+    faults,
+    maths,
+    notebooks,
+    pages,
+    practice,
+    search,
+    shell,
+)
 from pipeline.book import Book
 from pipeline.citations import Citations
+from pipeline.exercises import read_exercises
 from pipeline.jupyter.executor import MkdocsJupyter
 from pipeline.katex import Katex
+from pipeline.progress import Progress
 from pipeline.staging import Staging
 
 HERE = Path(__file__).parent
@@ -48,6 +60,8 @@ class Settings(base.Config):
 
     # 引用从这些文件夹找起
     base_path = config_options.ListOfItems(config_options.Dir(exists=True))
+    # 预览时只要这一页，不带 .md；空的是全部
+    only = config_options.Type(str, default="")
 
 
 class BookPlugin(BasePlugin[Settings]):
@@ -56,15 +70,18 @@ class BookPlugin(BasePlugin[Settings]):
     def __init__(self) -> None:
         self.serving = False
         self.listens = False
+        self.tells = False
         self.katex = Katex()
         self.book: Book
         self.files = Files([])
         self.added: list[contents.ReferencePage] = []
+        self.practice: list[contents.ReferencePage] = []
         self.staging: Staging | None = None
         self.warnings = CountHandler()
         self.dates: dict[str, str] = {}
         self.policy = ""
         self.site = ""
+        self.seen: dict[Path, int] = {}
         self.links = _LinkFilter(self)
 
     def on_startup(
@@ -74,6 +91,8 @@ class BookPlugin(BasePlugin[Settings]):
         del dirty
         self.serving = command == "serve"
         logger = logging.getLogger("mkdocs")
+        self.tells = logger.level <= logging.INFO and sys.stderr.isatty()
+        logging.getLogger("mkdocs.mkdocs-jupyter").setLevel(logging.WARNING)
         # --quiet 瞒下警告，死链就过了
         logger.setLevel(min(logger.level, logging.WARNING))
         logging.getLogger("mkdocs.structure.pages").addFilter(self.links)
@@ -87,6 +106,8 @@ class BookPlugin(BasePlugin[Settings]):
         asked = contents.questions(config.nav)
         troubles: list[str] = []
         self.added = []
+        exercises, _ = read_exercises(root)  # 登记中的错误由 Book 报告
+        self.practice = contents.practice_pages(asked, exercises)
         if contents.REFERENCE in contents.pages(config.nav):
             self.added = contents.reference_pages(asked, root, troubles.append)
             config.nav = contents.with_reference(config.nav, self.added)
@@ -98,8 +119,12 @@ class BookPlugin(BasePlugin[Settings]):
             self._link,
             asked,
             self.added,
+            Progress(log.info, sys.stderr if self.tells else None),
         )
         self.book.troubles.update(troubles)
+        self.seen = self._watched(config)
+        if self.config.only:
+            config.nav = ["index.md", f"{self.config.only}.md"]
         if self.serving and not self.listens:
             shell.check_port(*config.dev_addr)
             self.listens = True
@@ -123,7 +148,9 @@ class BookPlugin(BasePlugin[Settings]):
         highlight["extend_pygments_lang"] = drawing.SPARING_LANGUAGES
         return config
 
-    def on_serve(self, server: LiveReloadServer, **_: Any) -> None:
+    def on_serve(
+        self, server: LiveReloadServer, config: MkDocsConfig, **_: Any
+    ) -> None:
         """预览时除了页面，还看着片段、主张和主题；改了流水线自己，要重新启动。"""
         build = server.builder
 
@@ -135,10 +162,44 @@ class BookPlugin(BasePlugin[Settings]):
                 log.error("没有重建，改好再存：%s", reason)
 
         server.builder = rebuild
-        claims = self.book.root / "tests" / "claims"
-        for folder in [*self.config.base_path, str(claims), str(HERE / "theme")]:
-            if Path(folder).is_dir():
-                server.watch(folder)
+        for folder in self._folders():
+            server.watch(str(folder))
+        while (seen := self._watched(config)) != self.seen:
+            self.seen = seen  # 第一次构建时存了文件，还没有人看着
+            rebuild()
+        if self.config.only:
+            log.info("只预览这一页：%s%s/", server.url, self.config.only)
+
+    def _folders(self) -> list[Path]:
+        """页面之外，预览时要看着的文件夹。"""
+        cited = map(Path, self.config.base_path)
+        tests = self.book.root / "tests"
+        registers = (tests / name for name in ("claims", "exercises", "quizzes"))
+        folders = (*cited, *registers, HERE / "theme")
+        return [folder for folder in folders if folder.is_dir()]
+
+    def _watched(self, config: MkDocsConfig) -> dict[Path, int]:
+        """预览时看着的各个文件，和各是什么时候存的。"""
+        folders = [Path(config.docs_dir), *self._folders()]
+        paths = {path for folder in folders for path in folder.rglob("*")}
+        kept = [p for p in paths if p.is_file() and "node_modules" not in p.parts]
+        return {p: p.stat().st_mtime_ns for p in [*kept, Path(config.config_file_path)]}
+
+    def _only(self, files: Files) -> list[str]:
+        """只预览一页时，去掉别的页；给出要运行的页，空的是全部。"""
+        if not (stem := self.config.only):
+            return []
+        page = f"{stem}.md"
+        if not self.serving:
+            raise faults.SetupError("只建一页的网站不能发布：ONLY 只用于 make serve")
+        if page not in self.book.pages:
+            raise faults.SetupError(
+                f"没有 docs/{page} 这一页：ONLY 写页面的名字，如 residual_block"
+            )
+        for file in files.documentation_pages():
+            if file.src_uri not in {"index.md", page}:
+                files.remove(file)
+        return [page]
 
     def _link(self, page: str, target: str) -> str | None:
         """从一页到另一页的网址。"""
@@ -153,8 +214,15 @@ class BookPlugin(BasePlugin[Settings]):
             files.append(
                 File.generated(config, shell.SHIM, content=shell.worker_shim())
             )
-        for added in self.added:
+        for added in [*self.added, *self.practice]:
             files.append(File.generated(config, added.page, content=added.text))
+        if self.practice and not _offline(config):
+            for name, path in practice.files(self.book.root).items():
+                uri = f"assets/practice/{name}"
+                files.append(File.generated(config, uri, abs_src_path=str(path)))
+            content = practice.editor(self.book.made)
+            uri = "assets/practice/editor.js"
+            files.append(File.generated(config, uri, content=content))
         for file in files.documentation_pages():
             try:
                 self.book.read(file.src_uri, file.content_string)
@@ -162,8 +230,9 @@ class BookPlugin(BasePlugin[Settings]):
                 file.content_string = ""
                 page = self.book.read(file.src_uri, "")
                 page.faults.add(faults.encoding_fault(error))
+        only = self._only(files)
         self.site = _site_key(config, files)
-        self.book.run()
+        self.book.run(*only)
         if self.book.trouble:
             reason = faults.explain_os_error(self.book.trouble)
             # 不用 log.warning：缓存写不进去，严格构建也照样发布
@@ -337,7 +406,8 @@ class _LinkFilter(logging.Filter):
         found = faults.link_fault(record.getMessage(), sources)
         if found is not None:
             name, fault = found
-            pages[name].faults.add(fault)
+            if not self.plugin.config.only:  # 别的页没有建
+                pages[name].faults.add(fault)
         return found is None
 
 

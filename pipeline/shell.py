@@ -46,7 +46,12 @@ def security_policy(env: Environment, *, offline: bool) -> str:
 
 
 def headers(policy: str) -> str:
-    """静态主机的响应头，`_headers` 的格式；meta 标签里写不了的也在这里。"""
+    """静态主机的响应头，`_headers` 的格式；meta 标签里写不了的也在这里。
+
+    运行手撕题的线程归响应头管，不归网页的 meta 管：只有这里许可 WebAssembly，
+    网页两样都归，仍然不许。
+    """
+    policy = policy.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
     return (
         "/*\n"
         f"  Content-Security-Policy: {policy}; frame-ancestors 'none'\n"

@@ -15,6 +15,13 @@ import numpy as np
 from IPython import get_ipython
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
+# 有旋钮的图不裁边：留下的地方固定，各个设置的图才一样大，坐标轴不跳
+_MARGINS: dict[Any, float] = {
+    "figure.subplot.left": 0.17,
+    "figure.subplot.right": 0.97,
+    "figure.subplot.bottom": 0.2,
+    "figure.subplot.top": 0.94,
+}
 _LAST = {"_", "__", "___"}  # 上一个值，由 IPython 自己管
 
 
@@ -57,8 +64,9 @@ class _Variants:
 
     def keep(self) -> None:
         """记下运行之前的状态；从这里起，图的大小只由 figsize 定，不随内容变。"""
+        self.margins = {name: mpl.rcParams[name] for name in _MARGINS}
         set_matplotlib_formats("svg", bbox_inches=None)
-        mpl.rcParams["figure.constrained_layout.use"] = True
+        mpl.rcParams.update(_MARGINS)
         self.before = _take_state(self.shell.user_ns)
 
     def begin(self, alt: str) -> None:
@@ -84,7 +92,7 @@ class _Variants:
         """到缺省的设置运行之后的状态去，印出各个设置的图的说明。"""
         self.shell.events.unregister("post_run_cell", self._next)
         self.after()
-        mpl.rcParams["figure.constrained_layout.use"] = False
+        mpl.rcParams.update(self.margins)
         set_matplotlib_formats("svg")
         print(json.dumps(self.alts[1:]))  # 头一个是 begin 自己
 

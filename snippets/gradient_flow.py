@@ -98,66 +98,6 @@ def chain_product(weights: Tensor, slopes: Tensor) -> Tensor:
 # --8<-- [end:chain_product]
 
 
-# --8<-- [start:saturated_fraction]
-def saturated_fraction(z: Tensor, activation: Callable[[Tensor], Tensor]) -> float:
-    """返回饱和单元的比例：激活函数的导数小于 0.01 的预激活占多少。
-
-    Args:
-        z: 预激活，任意形状，非空。
-        activation: 逐元素、可求导的激活函数。
-
-    Returns:
-        `[0, 1]` 内的比例。
-
-    Raises:
-        ValueError: `z` 是空的。
-
-    Example:
-        >>> saturated_fraction(torch.tensor([0.0, 9.0, -9.0, 1.0]), torch.sigmoid)
-        0.5
-    """
-    if not z.numel():
-        raise ValueError(f"z 须非空，收到形状 {tuple(z.shape)}")
-    slopes = activation_slope(z, activation)
-    return (slopes.abs() < 0.01).double().mean().item()
-
-
-# --8<-- [end:saturated_fraction]
-
-
-# --8<-- [start:gradient_norms]
-def gradient_norms(model: nn.Module) -> Tensor:
-    """反向传播之后，按从输入到输出的次序返回每个权重矩阵的梯度范数。
-
-    Args:
-        model: 已经调用过 `loss.backward()` 的模型；偏置等一维参数不计。
-
-    Returns:
-        形状 `(L,)`，第 l 项是第 l 个权重的梯度的 2-范数。
-
-    Raises:
-        ValueError: 没有权重矩阵，或有权重还没有梯度。
-
-    Example:
-        >>> model = nn.Linear(2, 1)
-        >>> model(torch.tensor([[3.0, 4.0]])).sum().backward()
-        >>> gradient_norms(model).tolist()
-        [5.0]
-    """
-    norms = []
-    for name, parameter in model.named_parameters():
-        if parameter.ndim > 1:
-            if parameter.grad is None:
-                raise ValueError(f"须先反向传播，{name} 还没有梯度")
-            norms.append(parameter.grad.norm())
-    if not norms:
-        raise ValueError(f"须有权重矩阵，收到 {model}")
-    return torch.stack(norms)
-
-
-# --8<-- [end:gradient_norms]
-
-
 # --8<-- [start:Skip]
 class Skip(nn.Module):
     """残差连接：输出等于输入加分支的输出。
@@ -243,6 +183,102 @@ def deep_net(
 # --8<-- [end:deep_net]
 
 
+# --8<-- [start:saturated_fraction]
+def saturated_fraction(z: Tensor, activation: Callable[[Tensor], Tensor]) -> float:
+    """返回饱和单元的比例：激活函数的导数小于 0.01 的预激活占多少。
+
+    Args:
+        z: 预激活，任意形状，非空。
+        activation: 逐元素、可求导的激活函数。
+
+    Returns:
+        `[0, 1]` 内的比例。
+
+    Raises:
+        ValueError: `z` 是空的。
+
+    Example:
+        >>> saturated_fraction(torch.tensor([0.0, 9.0, -9.0, 1.0]), torch.sigmoid)
+        0.5
+    """
+    if not z.numel():
+        raise ValueError(f"z 须非空，收到形状 {tuple(z.shape)}")
+    slopes = activation_slope(z, activation)
+    return (slopes.abs() < 0.01).double().mean().item()
+
+
+# --8<-- [end:saturated_fraction]
+
+
+# --8<-- [start:gradient_norms]
+def gradient_norms(model: nn.Module) -> Tensor:
+    """反向传播之后，按从输入到输出的次序返回每个权重矩阵的梯度范数。
+
+    Args:
+        model: 已经调用过 `loss.backward()` 的模型；偏置等一维参数不计。
+
+    Returns:
+        形状 `(L,)`，第 l 项是第 l 个权重的梯度的 2-范数。
+
+    Raises:
+        ValueError: 没有权重矩阵，或有权重还没有梯度。
+
+    Example:
+        >>> model = nn.Linear(2, 1)
+        >>> model(torch.tensor([[3.0, 4.0]])).sum().backward()
+        >>> gradient_norms(model).tolist()
+        [5.0]
+    """
+    norms = []
+    for name, parameter in model.named_parameters():
+        if parameter.ndim > 1:
+            if parameter.grad is None:
+                raise ValueError(f"须先反向传播，{name} 还没有梯度")
+            norms.append(parameter.grad.norm())
+    if not norms:
+        raise ValueError(f"须有权重矩阵，收到 {model}")
+    return torch.stack(norms)
+
+
+# --8<-- [end:gradient_norms]
+
+
+# --8<-- [start:path_gradients]
+def path_gradients(jacobians: Tensor, direction: Tensor) -> Tensor:
+    """把残差网络的梯度 ∏(I + J_l)ᵀ d 按路径长度拆开。
+
+    Args:
+        jacobians: 各残差分支的雅可比矩阵 J_1, …, J_L，形状 `(L, D, D)`。
+        direction: 输出端的梯度 d，形状 `(D,)`。
+
+    Returns:
+        形状 `(L + 1, D)`，第 k 行是恰好穿过 k 个分支的所有路径的梯度之和；
+        各行相加就是输入端的梯度。
+
+    Raises:
+        ValueError: 形状不是 `(L, D, D)` 与 `(D,)`。
+
+    Example:
+        >>> two = torch.full((2, 1, 1), 0.5)
+        >>> path_gradients(two, torch.tensor([1.0])).tolist()
+        [[1.0], [1.0], [0.25]]
+
+    Source:
+        Veit, Wilber & Belongie (2016), arXiv:1605.06431.
+    """
+    if jacobians.shape[1:] != 2 * direction.shape:
+        shapes = f"{tuple(jacobians.shape)}、{tuple(direction.shape)}"
+        raise ValueError(f"形状须为 (L, D, D)、(D,)，收到 {shapes}")
+    paths = direction[None]
+    for jacobian in jacobians.flip(0):
+        longer = F.pad(paths @ jacobian, (0, 0, 1, 0))  # 穿过分支，长度加 1
+        paths = F.pad(paths, (0, 0, 0, 1)) + longer  # 走捷径，长度不变
+    return paths
+
+
+# --8<-- [end:path_gradients]
+
+
 # --8<-- [start:clip_by_norm]
 def clip_by_norm(
     grads: Sequence[Tensor], max_norm: float
@@ -303,37 +339,38 @@ def clip_by_value(grads: Sequence[Tensor], clip_value: float) -> list[Tensor]:
 # --8<-- [end:clip_by_value]
 
 
-# --8<-- [start:path_gradients]
-def path_gradients(jacobians: Tensor, direction: Tensor) -> Tensor:
-    """把残差网络的梯度 ∏(I + J_l)ᵀ d 按路径长度拆开。
+# --8<-- [start:first_nonfinite]
+def first_nonfinite(model: nn.Module, x: Tensor) -> str | None:
+    """前向走一遍，返回最先输出 nan 或 inf 的子模块的名字，没有就返回 None。
 
     Args:
-        jacobians: 各残差分支的雅可比矩阵 J_1, …, J_L，形状 `(L, D, D)`。
-        direction: 输出端的梯度 d，形状 `(D,)`。
+        model: 由子模块组成的模型；只看每个输出单个张量的最里层子模块。
+        x: 输入，形状由 `model` 决定。
 
     Returns:
-        形状 `(L + 1, D)`，第 k 行是恰好穿过 k 个分支的所有路径的梯度之和；
-        各行相加就是输入端的梯度。
-
-    Raises:
-        ValueError: 形状不是 `(L, D, D)` 与 `(D,)`。
+        `named_modules` 里的名字，或 None。
 
     Example:
-        >>> two = torch.full((2, 1, 1), 0.5)
-        >>> path_gradients(two, torch.tensor([1.0])).tolist()
-        [[1.0], [1.0], [0.25]]
-
-    Source:
-        Veit, Wilber & Belongie (2016), arXiv:1605.06431.
+        >>> model = nn.Sequential(nn.Identity(), nn.Linear(1, 1))
+        >>> first_nonfinite(model, torch.tensor([[torch.inf]]))
+        '0'
     """
-    if jacobians.shape[1:] != 2 * direction.shape:
-        shapes = f"{tuple(jacobians.shape)}、{tuple(direction.shape)}"
-        raise ValueError(f"形状须为 (L, D, D)、(D,)，收到 {shapes}")
-    paths = direction[None]
-    for jacobian in jacobians.flip(0):
-        longer = F.pad(paths @ jacobian, (0, 0, 1, 0))  # 穿过分支，长度加 1
-        paths = F.pad(paths, (0, 0, 0, 1)) + longer  # 走捷径，长度不变
-    return paths
+    found: list[str] = []
+
+    def note(name: str, out: Tensor) -> None:
+        if not out.isfinite().all():
+            found.append(name)
+
+    hooks = [
+        module.register_forward_hook(lambda _m, _in, out, name=name: note(name, out))
+        for name, module in model.named_modules()
+        if not list(module.children())
+    ]
+    with torch.no_grad():
+        model(x)
+    for hook in hooks:
+        hook.remove()
+    return found[0] if found else None
 
 
-# --8<-- [end:path_gradients]
+# --8<-- [end:first_nonfinite]

@@ -1,15 +1,20 @@
-"""网格搜索与随机搜索，和连上共享存储的一个进程。"""
+"""网格搜索与随机搜索，和连上共享数据库的一个进程。"""
 
 import math
 import os
 import time
+import uuid
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.storages import BaseStorage
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import BaseStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.study import MaxTrialsCallback
+from optuna.trial import TrialState
 
 
 # --8<-- [start:grid_points]
@@ -106,6 +111,43 @@ def best_trial(
 # --8<-- [end:best_trial]
 
 
+# --8<-- [start:open_storage]
+def open_storage(url: str, heartbeat: int = 60) -> RDBStorage:
+    """连上各台机器共用的数据库；谁断了联系，它正在做的试验就重新排队。
+
+    Args:
+        url: 数据库的 URL。
+        heartbeat: 每隔几秒记一次心跳，须 `>= 1`；两倍的时间没有心跳，就算断了联系。
+
+    Returns:
+        存储；一次试验至多重新排队三次。
+
+    Raises:
+        ValueError: `heartbeat < 1`。
+
+    Example:
+        >>> open_storage("sqlite://").grace_period  # 秒
+        120
+
+    Source:
+        Optuna, `optuna.storages.RetryHeartbeatStaleTrialCallback`.
+    """
+    if heartbeat < 1:
+        raise ValueError(f"heartbeat 须 >= 1，收到 {heartbeat}")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # 心跳仍属实验功能
+        return RDBStorage(
+            url,
+            heartbeat_interval=heartbeat,
+            grace_period=2 * heartbeat,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(3),
+        )
+
+
+# --8<-- [end:open_storage]
+
+
 # --8<-- [start:run_worker]
 def run_worker(
     storage: str | BaseStorage,
@@ -113,11 +155,11 @@ def run_worker(
     objective: Callable[[optuna.Trial], float],
     team: int = 1,
 ) -> int:
-    """在当前进程里加入共享的研究，等到齐了再做 n_trials 次试验。
+    """在当前进程里加入共享的研究，等到齐了再一起做，做成 n_trials 次为止。
 
     Args:
-        storage: 共享的存储，或数据库的 URL；里面已有名为 `shared` 的研究。
-        n_trials: 试验次数，须 `>= 1`。
+        storage: 共用的存储，或数据库的 URL；里面已有名为 `shared` 的研究。
+        n_trials: 全队一共要做成几次，须 `>= 1`；至多多做 `team - 1` 次。
         objective: 以 `optuna.Trial` 为参数的目标函数，越小越好。
         team: 一共几个进程；各自报到，凑齐才开始。
 
@@ -141,10 +183,11 @@ def run_worker(
         raise ValueError(f"n_trials 须 >= 1，收到 {n_trials}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.load_study(study_name="shared", storage=storage)
-    study.set_user_attr(str(os.getpid()), "here")  # 报到
+    study.set_user_attr(uuid.uuid4().hex, os.getpid())  # 报到；容器里的编号会重复
     while len(study.user_attrs) < team:
         time.sleep(0.05)
-    study.optimize(objective, n_trials=n_trials)
+    enough = MaxTrialsCallback(n_trials, states=(TrialState.COMPLETE,))
+    study.optimize(objective, callbacks=[enough])
     return os.getpid()
 
 

@@ -67,6 +67,64 @@ def sample_log_uniform(
 # --8<-- [end:sample_log_uniform]
 
 
+# --8<-- [start:sample_beta]
+def sample_beta(
+    low: float, high: float, size: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """在 [low, high] 上抽 β，使 1 − β 对数均匀。
+
+    Args:
+        low: β 的下界，须 `>= 0`。
+        high: β 的上界，须大于 `low` 且 `< 1`。
+        size: 个数。
+        rng: 随机源。
+
+    Returns:
+        形状 `(size,)`。
+
+    Raises:
+        ValueError: 不满足 `0 <= low < high < 1`。
+
+    Example:
+        >>> beta = sample_beta(0.9, 0.999, 3000, np.random.default_rng(0))
+        >>> round(float(np.mean(beta < 0.99)), 1)
+        0.5
+    """
+    if not 0 <= low < high < 1:
+        raise ValueError(f"须 0 <= low < high < 1，收到 {low} 与 {high}")
+    one_minus_beta = sample_log_uniform(1 - high, 1 - low, size, rng)
+    return np.subtract(1, one_minus_beta)
+
+
+# --8<-- [end:sample_beta]
+
+
+# --8<-- [start:averaging_window]
+def averaging_window(beta: ArrayLike) -> NDArray[np.float64]:
+    """返回指数加权平均的有效窗口 1/(1 − β)，单位为步。
+
+    Args:
+        beta: 衰减系数，每个都须在 `[0, 1)`；形状任意。
+
+    Returns:
+        与 `beta` 形状相同。
+
+    Raises:
+        ValueError: 有 β 不在 `[0, 1)`。
+
+    Example:
+        >>> averaging_window([0.0, 0.9, 0.999]).round(6).tolist()
+        [1.0, 10.0, 1000.0]
+    """
+    decay = np.asarray(beta, dtype=np.float64)
+    if not ((decay >= 0) & (decay < 1)).all():
+        raise ValueError(f"β 须在 [0, 1)，收到 {decay}")
+    return np.reciprocal(1 - decay)
+
+
+# --8<-- [end:averaging_window]
+
+
 # --8<-- [start:sample_integer]
 def sample_integer(
     low: int, high: int, size: int, rng: np.random.Generator
@@ -128,61 +186,3 @@ def sample_log_integer(
 
 
 # --8<-- [end:sample_log_integer]
-
-
-# --8<-- [start:sample_beta]
-def sample_beta(
-    low: float, high: float, size: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """在 [low, high] 上抽 β，使 1 − β 对数均匀。
-
-    Args:
-        low: β 的下界，须 `>= 0`。
-        high: β 的上界，须大于 `low` 且 `< 1`。
-        size: 个数。
-        rng: 随机源。
-
-    Returns:
-        形状 `(size,)`。
-
-    Raises:
-        ValueError: 不满足 `0 <= low < high < 1`。
-
-    Example:
-        >>> beta = sample_beta(0.9, 0.999, 3000, np.random.default_rng(0))
-        >>> round(float(np.mean(beta < 0.99)), 1)
-        0.5
-    """
-    if not 0 <= low < high < 1:
-        raise ValueError(f"须 0 <= low < high < 1，收到 {low} 与 {high}")
-    one_minus_beta = sample_log_uniform(1 - high, 1 - low, size, rng)
-    return np.subtract(1, one_minus_beta)
-
-
-# --8<-- [end:sample_beta]
-
-
-# --8<-- [start:averaging_window]
-def averaging_window(beta: ArrayLike) -> NDArray[np.float64]:
-    """返回指数加权平均的有效窗口 1/(1 − β)，单位为步。
-
-    Args:
-        beta: 衰减系数，每个都须在 `[0, 1)`；形状任意。
-
-    Returns:
-        与 `beta` 形状相同。
-
-    Raises:
-        ValueError: 有 β 不在 `[0, 1)`。
-
-    Example:
-        >>> averaging_window([0.0, 0.9, 0.999]).round(6).tolist()
-        [1.0, 10.0, 1000.0]
-    """
-    decay = np.asarray(beta, dtype=np.float64)
-    if not ((decay >= 0) & (decay < 1)).all():
-        raise ValueError(f"β 须在 [0, 1)，收到 {decay}")
-    return np.reciprocal(1 - decay)
-
-
-# --8<-- [end:averaging_window]

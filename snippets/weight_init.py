@@ -269,3 +269,31 @@ def layer_signals(model: nn.Sequential, x: Tensor) -> tuple[list[Tensor], list[T
 
 
 # --8<-- [end:layer_signals]
+
+
+# --8<-- [start:orthogonal_init]
+def orthogonal_init(shape: Sequence[int], generator: Generator) -> Tensor:
+    """返回随机的正交矩阵：奇异值全是 1。
+
+    Args:
+        shape: 权重的形状，至少两维。
+        generator: 随机源。
+
+    Returns:
+        形状为 `shape` 的张量。
+
+    Raises:
+        ValueError: `shape` 少于两维（由 PyTorch 检查）。
+
+    Example:
+        >>> w = orthogonal_init((3, 3), torch.Generator().manual_seed(0))
+        >>> torch.allclose(w @ w.T, torch.eye(3), atol=1e-6)
+        True
+
+    Source:
+        Saxe, McClelland & Ganguli (2014), arXiv:1312.6120.
+    """
+    return nn.init.orthogonal_(torch.empty(tuple(shape)), generator=generator)
+
+
+# --8<-- [end:orthogonal_init]

@@ -33,7 +33,9 @@ nav: [{nav}]
 plugins:
   - search
   - mkdocs-jupyter: {{execute: true, allow_errors: true}}
-  - book: {{base_path: [snippets, docs/assets/figures, tests]}}
+  - book:
+      base_path: [snippets, docs/assets/figures, tests]
+      only: !ENV [ONLY, ""]
 """
 
 

@@ -12,7 +12,14 @@ from pipeline.citations import Citations
 from pipeline.tools.project import ROOT
 
 DOCS, SNIPPETS = ROOT / "docs", ROOT / "snippets"
-MODULES = sorted(p for p in SNIPPETS.rglob("*.py") if p.name != "__init__.py")
+EXERCISES = SNIPPETS / "exercises"
+MODULES = sorted(
+    path
+    for path in SNIPPETS.rglob("*.py")
+    if path.name != "__init__.py" and path.parent != EXERCISES
+)
+DRILLS = sorted(EXERCISES.glob("[!_]*.py"))  # 手撕题：页面不引用它们
+DRILLS.remove(EXERCISES / "checking.py")
 PAGES = sorted(DOCS.glob("*.md"))
 FORGETFUL = Cache(Path(os.devnull))  # 什么也记不下的缓存
 TITLE = re.compile(r"^# (.+?)(?: \{#[\w-]+\})?$", re.M)
@@ -29,13 +36,13 @@ def module_id(path: Path) -> str:
 
 
 def public_definitions(path: Path) -> list[ast.FunctionDef | ast.ClassDef]:
-    """一个模块里公开的函数和类。"""
+    """一个模块里公开的函数和类，测试不算。"""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return [
         node
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        and not node.name.startswith("_")
+        and not node.name.startswith(("_", "test_"))
     ]
 
 

@@ -79,6 +79,7 @@ def draw(book: Book, text: str, name: str = "a.md") -> str:
     book.run()
     book.check()
     names = ["tables", "md_in_html", "attr_list", "pymdownx.superfences"]
+    names.append("pymdownx.blocks.details")
     md = Markdown(extensions=[*names, *book.extensions()])
     html = md.convert(book.prepare(name))
     book.check_drawn(name, html)
@@ -95,7 +96,7 @@ def test_a_block_is_drawn_with_its_output_and_where_it_comes_from(book: Book) ->
         for part in (
             '<div class="cell" id="cell-0">',
             "甲。",
-            '<a href="../reference/a.md#snippets.a.f"><code>a.f</code></a>',
+            'href="../reference/a.md#snippets.a.f" title="f 的完整说明"',
             "<samp>cell-0</samp>",
         )
     ]
@@ -153,6 +154,8 @@ def test_prose_may_cite_a_figure(book: Book) -> None:
         ("甲\n--8<-- 'a.svg'\n", "2: 引用应写成"),
         ("<!-- claim: a -->\n", "1: claim 不是已知的指令"),
         ("---\nb: 1\n---\n\n<!-- claims: c -->\n", "5: 没有 c 的主张"),
+        ("<!-- proof: a -->\n", "1: proof 的参数应是 site"),
+        ("<!-- errata: a -->\n", "1: errata 的参数应是 summary"),
         ("<!-- questions: all -->\n", "1: questions 的参数应是 home 或 reference"),
         ("<!-- timings: a -->\n", "1: 读不出 timings.json"),
         ("<!--\n```python\n1\n```\n-->\n", "3: 这一块没有画出来"),
@@ -173,12 +176,62 @@ def test_a_page_with_a_fault_in_a_block_is_not_run(book: Book) -> None:
     assert "没有「g」这一段" in fault.message
 
 
-def test_the_home_page_lists_the_questions(book: Book) -> None:
+def test_the_home_page_has_a_card_a_question(book: Book) -> None:
+    picture = book.root / "docs" / "assets" / "figures" / "cards" / "a.svg"
+    picture.parent.mkdir(parents=True)
+    picture.write_text('<svg id="p"></svg>\n', encoding="utf-8")
     draw(book, "---\nsummary: 一句 `话`\n---\n# Q1：甲是什么？ {#a}\n")
+    draw(book, "---\nsummary: 又一句\n---\n# Q2：乙呢？\n", "b.md")
     html = draw(book, "<!-- questions: home -->\n", "index.md")
-    assert '<a href="a.md">Q1：甲是什么？</a>' in html
-    assert "一句 <code>话</code>" in html
-    assert "Q2" not in html
+    first, second = html.split('<div class="card">')[1:]
+    assert '<figure aria-hidden="true"><svg id="p"></svg></figure>' in first
+    assert '<strong><a href="a.md">Q1：甲是什么？</a></strong>' in first
+    assert "<p>一句 <code>话</code></p>" in first
+    assert '<figure aria-hidden="true"></figure>' not in second
+    assert "<p>又一句</p>" in second
+
+
+def test_the_proof_counts_this_build(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1795521600")
+    block = '```python claims={"one": "1"}\n1\n```\n\n甲[[one]]。\n\n'
+    skipped = '```python tags=["skip-execution"]\n2\n```\n'
+    draw(book, block + skipped)
+    shown = "这次构建（2026-11-24 的代码）运行了 **1** 块代码；登记的 **1** 条[主张]"
+    assert book.directives["proof"]("site").startswith(shown)
+    assert book.directives["proof"]("site").endswith("有 0 条成立。")
+    book.measures["one"] = 1.0
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    assert book.directives["proof"]("site") == (
+        "这次构建运行了 **1** 块代码；登记的 **1** 条[主张](evidence.md)全部成立。"
+    )
+
+
+def test_evidence_is_folded_under_its_count(book: Book) -> None:
+    assert "/// details | 1 条，1 条不成立或没有量" in book.directives["claims"]("all")
+    book.measures["one"] = 1.0
+    lines = book.directives["claims"]("all").splitlines()
+    assert lines[2:6] == [
+        "/// details | 1 条，全部在容差内",
+        "    type: success",
+        "    attrs: {id: q1-claims, class: evidence}",
+        "",
+    ]
+    assert lines[-1] == "///"
+
+
+def test_errata_are_summed_up(book: Book) -> None:
+    page = (
+        "# 勘误\n\n<!-- errata: summary -->\n\n## Q1：甲？ {#q1}\n\n"
+        "### 1 · 笔误：`a` 与乙 {#e01}\n"
+    )
+    html = draw(book, page, "e.md")
+    assert re.findall("<td>(.*?)</td>", html) == [
+        "Q1",
+        "笔误",
+        '<a href="#e01">1 · <code>a</code> 与乙</a>',
+    ]
 
 
 def test_lists_are_derived(book: Book) -> None:
@@ -187,6 +240,7 @@ def test_lists_are_derived(book: Book) -> None:
     )
     evidence = draw(book, "# 证据\n\n<!-- claims: all -->\n", "e.md")
     assert '<h2 id="q1">Q1 甲</h2>' in evidence
+    assert '<details class="failure evidence" id="q1-claims">' in evidence
     assert "未测得" in evidence
     assert "Q2" not in evidence
     assert '<a id="one">' in draw(book, "<!-- claims: a -->\n", "f.md")

@@ -120,12 +120,12 @@ def test_without_scripts(read: Callable[..., Reader], page: str) -> None:
     for kind in "details > summary + *", "pre", ".katex-base", "figure > svg", "table":
         found = reader.page.eval_on_selector_all(f"article {kind}", hidden)
         assert found == [], kind
-    assert not reader.page.locator(".md-code__button").first.is_visible()
+    assert not reader.page.locator("button.md-code__button").first.is_visible()
 
 
 def copy(page: Page, cell: str) -> str:
     """按一格的复制按钮，给出剪贴板里的文字。"""
-    page.locator(f"{cell} .md-code__button").press("Enter")
+    page.locator(f"{cell} button.md-code__button").press("Enter")
     page.get_by_text("已复制").wait_for()
     return str(page.evaluate("navigator.clipboard.readText()"))
 
@@ -159,10 +159,37 @@ def test_instant_navigation_and_back(read: Callable[..., Reader]) -> None:
     page.locator("figure.diagram").first.wait_for()
     page.go_back()
     page.wait_for_url(f"{url('weight_init')}*")  # 滚到哪一节，网址就带上哪一节
-    page.get_by_role("heading", name="一句话回答").wait_for()
+    page.locator("#answer").wait_for()
     assert page.locator("body").get_attribute("data-md-color-scheme") == "slate"
     assert copy(page, "#cell-2").startswith("def mlp(")
     assert page.evaluate("window.stayed")
+
+
+OPENED = "e => !!e.closest('details').open && e.getBoundingClientRect().top"
+
+
+def test_landing_in_a_folded_box_opens_it(read: Callable[..., Reader]) -> None:
+    """直接打开、不重新加载就换页、后退，链接指着的框都打开，就在眼前。"""
+    page = read(**DESKTOP).page
+    page.goto(f"{url('evidence')}#net-relu", wait_until="networkidle")
+    assert 0 <= page.locator("#net-relu").evaluate(OPENED) <= 400
+    page.goto(url("gradient_flow"), wait_until="networkidle")
+    mark = page.locator("article > p > a.claim").first
+    name = (mark.get_attribute("id") or "").removeprefix("claim-")
+    mark.click()
+    page.wait_for_url(f"**/evidence/#{name}")
+    box = page.locator(f"details:has(#{name})[open]")
+    box.wait_for()
+    assert 0 <= page.locator(f"#{name}").evaluate(OPENED) <= 400
+    folded = page.locator("details.evidence").last
+    inside = folded.locator("tr a[id]").first
+    page.evaluate("h => { location.hash = h }", inside.get_attribute("id"))
+    folded.locator("xpath=self::*[@open]").wait_for()
+    folded.locator("a", has_text="原句").first.click()
+    page.wait_for_url("**/pointwise_conv/#claim-*")
+    page.go_back()
+    folded.locator("xpath=self::*[@open]").wait_for()
+    assert 0 <= inside.evaluate(OPENED) <= 400
 
 
 def test_missing_page(browser: Browser) -> None:
@@ -229,13 +256,18 @@ def test_opened_from_disk(browser: Browser, tmp_path: Path) -> None:
     page = reader.page
     page.goto((tmp_path / "index.html").as_uri())
     page.get_by_role("link", name="Q4 权重初始化").first.click()
-    page.get_by_role("heading", name="一句话回答").wait_for()
+    page.locator("#answer").wait_for()
     assert page.evaluate("document.fonts.check('16px KaTeX_Main')")
     page.locator("input[name=query]").click()
     page.keyboard.insert_text("感受野")
     page.keyboard.press("End")
     page.locator(".md-search-result__link").first.click()
     page.wait_for_url("**/temporal_conv.html**")
+    page.goto((tmp_path / "practice" / "temporal_conv.html").as_uri())
+    page.get_by_text("从磁盘打开的网页，浏览器不许它运行别的文件").first.wait_for()
+    page.goto((tmp_path / "quiz.html").as_uri())
+    page.get_by_role("button", name="抽一题，30 秒").click()
+    page.locator(".quiz-stage .quiz").wait_for()
     assert reader.troubles == []
     assert {urlsplit(u).scheme for u in reader.requests} <= {"file", "data", "about"}
     reader.context.close()

@@ -1,14 +1,29 @@
 """构建：输出在块下；缓存不多不少；没有建成的，什么也不改。"""
 
+import random
 import re
+import shutil
 from pathlib import Path
 
-from tests.conftest import PAGE, SNIPPETS, SmallSite
+import pytest
+
+from tests.conftest import OTHER_PAGE, PAGE, SNIPPETS, SmallSite
+
+CLAIM = """\
+[one]
+statement = "甲"
+measure = "f()"
+expected = {expected}
+relation = "="
+source = "乙"
+mutants = [["a.py", "x", "y"]]
+"""
+MEASURED = '# 多一页\n\n甲[[one]]。\n\n```python claims={{"one": "n"}}\nn = {n}\n```\n'
 
 
 def executed(output: str) -> set[str]:
     """这次构建运行了哪几页。"""
-    return set(re.findall(r"Converting notebook .*/(\w+)\.ipynb", output))
+    return set(re.findall(r"运行完 (\w+)\.md", output))
 
 
 def test_outputs_stand_below_their_blocks(built: SmallSite) -> None:
@@ -136,3 +151,78 @@ def test_old_site_stands_until_a_whole_new_one_is_there(built: SmallSite) -> Non
     assert status == 0, output
     assert "新的" in built.html()
     assert not list(built.folder.glob(".site-*"))
+
+
+def drawn(site: SmallSite) -> dict[str, int]:
+    """画过的各页，和各是什么时候画的。"""
+    entries = (site.folder / ".cache" / "made" / "pages").glob("*.json")
+    return {path.name.split(".")[0]: path.stat().st_mtime_ns for path in entries}
+
+
+def test_only_what_changed_is_drawn_again(built: SmallSite) -> None:
+    page = PAGE.replace("行内", "正文")
+    everything = {"index", "other", "added"}
+    claims = "tests/claims/added.toml"
+    edits: list[tuple[dict[str, str], set[str]]] = [
+        ({}, set()),
+        ({"docs/index.md": page}, {"index"}),
+        ({"docs/other.md": f"{OTHER_PAGE}\n多一句。\n"}, {"other"}),
+        ({"docs/assets/site.css": "p {}"}, set()),
+        ({"docs/index.md": page.replace("double(21)", "double(4)")}, {"index"}),
+        ({"docs/added.md": "# 多一页\n"}, everything),
+        (
+            {"docs/added.md": MEASURED.format(n=2), claims: CLAIM.format(expected=2)},
+            {"added"},
+        ),
+        ({claims: CLAIM.format(expected=2).replace("甲", "丙")}, set()),
+        (
+            {"docs/added.md": MEASURED.format(n=3), claims: CLAIM.format(expected=3)},
+            {"added"},
+        ),
+        ({claims: CLAIM.format(expected="4 - 1")}, {"added"}),
+    ]
+    for files, expected in edits:
+        before = drawn(built)
+        built.write(files)
+        status, output = built.build()
+        assert status == 0, output
+        after = drawn(built)
+        assert {page for page in after if after[page] != before.get(page)} == expected
+
+    pipeline = built.own_pipeline()
+    before = drawn(built)
+    built.build()
+    assert drawn(built) == before
+    source = pipeline / "typography.py"
+    source.write_text(source.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    built.build()
+    after = drawn(built)
+    assert {name for name in after if after[name] != before[name]} == everything
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_warm_build_is_a_cold_one_whatever_was_edited(
+    built: SmallSite, seed: int
+) -> None:
+    rng = random.Random(seed)
+    pages = {"index": PAGE, "other": OTHER_PAGE}
+    for number in range(5):
+        name = rng.choice([*pages])
+        line = rng.choice(
+            [
+                f"\n多一句{number}。\n",
+                f"\n## 第{number}节 {{#s{number}}}\n\n公式 $x_{number}$。\n",
+                "\n```python\ndouble(3)\n```\n" if name == "index" else "\n甲\n",
+                "\n见[首页](index.md)。\n",
+            ]
+        )
+        pages[name] += line
+        if rng.random() < 0.3:
+            pages[f"new{number}"] = f"# 新的一页{number}\n\n感受野。\n"
+        built.write({f"docs/{name}.md": text for name, text in pages.items()})
+        status, output = built.build()
+        assert status == 0, output
+    warm = built.tree()
+    shutil.rmtree(built.folder / ".cache")
+    assert built.build()[0] == 0
+    assert built.tree() == warm

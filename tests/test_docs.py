@@ -15,6 +15,7 @@ from pipeline.tools.project import ROOT, STEMS
 from tests.article import ANSWERED, TITLES
 from tests.sources import (
     DOCS,
+    DRILLS,
     MODULES,
     PAGES,
     cells_of,
@@ -54,7 +55,7 @@ def test_the_same_stem_in_the_three_rooms(stem: str) -> None:
         )
 
 
-@pytest.mark.parametrize("module", MODULES, ids=module_id)
+@pytest.mark.parametrize("module", [*MODULES, *DRILLS], ids=module_id)
 def test_each_section_holds_the_definition_it_is_named_after(module: Path) -> None:
     text = module.read_text(encoding="utf-8")
     lines = text.splitlines()
@@ -105,7 +106,7 @@ def test_every_section_is_cited(module: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("module", MODULES, ids=module_id)
+@pytest.mark.parametrize("module", [*MODULES, *DRILLS], ids=module_id)
 def test_docstrings_have_the_form_of_the_house(module: Path) -> None:
     for node in public_definitions(module):
         where = f"{place(module, node.lineno)}: {node.name}"

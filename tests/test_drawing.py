@@ -24,7 +24,8 @@ def test_docstrings_keep_their_first_line_only() -> None:
 CHECKS = """\
 class A:
     def __init__(self, a):
-        super().__init__()
+        super().__init__(a)
+        b = 2 * a
         # 单位是步
         if a < 1:
             told = (
@@ -45,6 +46,14 @@ class A:
             raise ValueError
 
         return 1
+
+    def g(self, a):
+        b = a
+        if b > 2:
+            raise ValueError
+
+    def h(self):
+        pass
 """
 
 
@@ -52,13 +61,20 @@ def test_checks_at_the_head_of_a_function_are_left_out() -> None:
     assert shorten(CHECKS).splitlines() == [
         "class A:",
         "    def __init__(self, a):",
-        "        super().__init__()",
+        "        super().__init__(a)",
+        "        b = 2 * a",
         "        # 记下",
         "        self.a = a",
         "",
         "    def f(self):",
         '        """甲。"""',
         "        return 1",
+        "",
+        "    def g(self, a):",
+        "        b = a",
+        "",
+        "    def h(self):",
+        "        pass",
     ]
 
 
@@ -66,7 +82,7 @@ def test_checks_at_the_head_of_a_function_are_left_out() -> None:
     "body",
     [
         "if a:\n        raise A",  # 别的什么也没有
-        "b = a\n    if b:\n        raise A\n    return b",
+        "f(a)\n    if a:\n        raise A\n    return a",
         "if a:\n        raise A\n    else:\n        a = 1\n    return a",
         "if a:\n        f()\n        raise A\n    return a",
         "return a",
@@ -100,11 +116,14 @@ def test_what_is_no_check_at_the_head_stays(body: str) -> None:
             {
                 "output_type": "execute_result",
                 "data": {
-                    "text/html": "<div>\n<style scoped>x</style>\n<table><tr></tr></table>\n</div>",
+                    "text/html": '<div>\n<style scoped>x</style>\n<table border="1" '
+                    'class="dataframe">\n  <tr style="text-align: right;">\n'
+                    "<th></th> <th>甲 乙</th></tr></table>\n</div>",
                     "text/plain": "1",
                 },
             },
-            '<table tabindex="0"><tr></tr></table>',
+            '<div class="scroll" tabindex="0"><table class="data"><tr><td></td>'
+            "<th>甲 乙</th></tr></table></div>",
         ),
         (
             {
@@ -130,6 +149,13 @@ def test_code_is_coloured_sparingly() -> None:
     assert '<span class="k">return</span> x + <span class="mi">1</span>' in html
     assert "\n\nf(" in html
     assert "\n\n\n" not in html
+
+
+def test_a_definition_leads_to_its_whole_text() -> None:
+    html = render_code(Cell("f", (1,)), "cell-0", [("f", "../a/#f")])
+    assert re.findall('<a class="md-code__button" (.*?)></a>', html) == [
+        'href="../a/#f" title="f 的完整说明" aria-label="f 的完整说明"'
+    ]
 
 
 def test_a_string_is_one_element() -> None:

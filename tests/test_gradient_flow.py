@@ -15,12 +15,13 @@ from torch import Generator, Tensor, nn
 
 from snippets.digits import digits_split
 from snippets.experiments.gradient_flow import (
+    batch_norm_ratios,
     chain_gain,
     compare_clipping,
     dead_units,
     gain_and_saturation,
     jacobian_gain,
-    linear_log_gain,
+    linear_gain,
     log_norms_by_layer,
     normalized_layer,
     path_shares,
@@ -39,6 +40,7 @@ from snippets.gradient_flow import (
     clip_by_norm,
     clip_by_value,
     deep_net,
+    first_nonfinite,
     gradient_norms,
     path_gradients,
     saturated_fraction,
@@ -239,7 +241,7 @@ def test_compare_clipping_on_a_triangle() -> None:
 def test_linear_gain_matches_the_closed_form() -> None:
     width, depth, seeds = 128, 20, 20
     gains = [
-        linear_log_gain(width, depth, 0.2, Generator().manual_seed(s))
+        2 * math.log(linear_gain(width, depth, 0.2, Generator().manual_seed(s)))
         for s in range(seeds)
     ]
     # 每层 ln‖δ‖² 的方差约 2/width，均值偏约 −1/width
@@ -252,8 +254,8 @@ def test_linear_gain_of_one_layer_is_the_norm_of_the_product() -> None:
     generator = Generator().manual_seed(5)
     start = torch.randn(6, generator=generator)
     weight = torch.empty(6, 6).uniform_(-0.2, 0.2, generator=generator)
-    expected = 2 * math.log((start @ weight).norm() / start.norm())
-    got = linear_log_gain(6, 1, 0.2, Generator().manual_seed(5))
+    expected = ((start @ weight).norm() / start.norm()).item()
+    got = linear_gain(6, 1, 0.2, Generator().manual_seed(5))
     assert got == pytest.approx(expected, rel=1e-5)
 
 
@@ -304,10 +306,10 @@ def test_deep_net_rejects_unknown_kinds() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: linear_log_gain(6, 0, 0.2, Generator()), ValueError, "收到 6、0"),
-        (lambda: linear_log_gain(0, 6, 0.2, Generator()), ValueError, "收到 0、6"),
+        (lambda: linear_gain(6, 0, 0.2, Generator()), ValueError, "收到 6、0"),
+        (lambda: linear_gain(0, 6, 0.2, Generator()), ValueError, "收到 0、6"),
         (
-            lambda: linear_log_gain(6, 6, -1, Generator()),
+            lambda: linear_gain(6, 6, -1, Generator()),
             RuntimeError,
             "from=1 > to=-1",
         ),
@@ -343,6 +345,8 @@ def test_deep_net_rejects_unknown_kinds() -> None:
             ValueError,
             r"收到 'tanh'、\[\]",
         ),
+        (lambda: batch_norm_ratios(1, []), ValueError, r"收到 \[\]、1"),
+        (lambda: batch_norm_ratios(-1, [0]), ValueError, r"收到 \[0\]、-1"),
         (lambda: dead_units(0.1, []), ValueError, r"收到 \[\]、20"),
         (lambda: dead_units(0.1, [0], -1), ValueError, r"收到 \[0\]、-1"),
         (lambda: dead_units(-0.1, [0]), ValueError, "learning rate: -0.1"),
@@ -367,24 +371,38 @@ def test_skip_with_a_zero_branch_is_the_identity() -> None:
     assert Skip(branch)(x).equal(x)
 
 
-def log_norms(kind: str, width: int, depth: int, batch: int) -> Tensor:
-    return log_norms_by_layer(kind, width, depth, batch, range(20))
+def log_norms(kind: str, width: int, depth: int) -> Tensor:
+    return log_norms_by_layer(kind, range(20), width=width, depth=depth)[:, 0]
 
 
-def test_log_norms_of_a_linear_sigmoid_by_hand() -> None:
+def test_log_norms_of_a_sigmoid_net_by_hand() -> None:
     generator = Generator().manual_seed(7)
-    first, second = deep_net("sigmoid", 3, 2, generator).parameters()
-    x, d = torch.randn(2, 5, 3, generator=generator, dtype=torch.float64)
+    first, second = deep_net("sigmoid", 3, 2, generator, 2.0).parameters()
+    x, d = torch.randn(2, 3, 3, generator=generator, dtype=torch.float64)
     h = torch.sigmoid(x @ first.T)
     out = torch.sigmoid(h @ second.T)
     delta = d * out * (1 - out)
     back = delta @ second * h * (1 - h)
-    expected = ((back.T @ x).norm() / (delta.T @ h).norm()).log().item()
-    logs = log_norms_by_layer("sigmoid", 3, 2, 5, [7, 8])
-    assert logs.shape == (2, 2)
-    assert logs[0].tolist() == pytest.approx([expected, 0.0])
+    expected = [
+        (back.norm() / delta.norm()).log().item(),
+        ((back.T @ x).norm() / (delta.T @ h).norm()).log().item(),
+    ]
+    logs = log_norms_by_layer("sigmoid", [7, 8], 2.0, width=3, depth=2)
+    assert logs.shape == (2, 2, 2)
+    assert logs[0, :, 0].tolist() == pytest.approx(expected)
+    assert logs[0, :, 1].tolist() == [0.0, 0.0]
     with pytest.raises(ValueError, match=r"至少一个种子，收到 \[\]"):
-        log_norms_by_layer("sigmoid", 3, 2, 5, [])
+        log_norms_by_layer("sigmoid", [])
+
+
+def test_relu_weight_gradients_do_not_see_the_variance() -> None:
+    small, large = (
+        log_norms_by_layer("relu", range(3), scale, width=16, depth=8)
+        for scale in (0.5, 2.0)
+    )
+    torch.testing.assert_close(small[:, 1], large[:, 1])
+    steps = (small - large)[:, 0].diff()  # δ 每层差 ln 4
+    torch.testing.assert_close(steps, torch.full_like(steps, math.log(4)))
 
 
 def normal_mean(f: Callable[[float], float], variance: float) -> float:
@@ -403,6 +421,17 @@ def test_mean_field_numbers_of_the_claims() -> None:
         q = normal_mean(lambda z: sigmoid(z) ** 2, q)
     chi = normal_mean(lambda z: (sigmoid(z) * (1 - sigmoid(z))) ** 2, q)
     assert math.log(chi) / 2 == pytest.approx(-1.4437, abs=1e-4)
+    q = 5.0
+    for _ in range(40):  # 权重方差 16/n
+        q = 16 * normal_mean(lambda z: sigmoid(z) ** 2, q)
+    chi = 16 * normal_mean(lambda z: (sigmoid(z) * (1 - sigmoid(z))) ** 2, q)
+    assert math.log(chi) / 2 == pytest.approx(-0.4595, abs=1e-4)
+    critical, q = [], 1.0  # tanh，方差 1/n
+    for _ in range(25):
+        chi = normal_mean(lambda z: (1 - math.tanh(z) ** 2) ** 2, q)
+        critical.append(math.log(chi) / 2)
+        q = normal_mean(lambda z: math.tanh(z) ** 2, q)
+    assert sum(critical[5:]) / 20 == pytest.approx(-0.0391, abs=1e-4)
     gains, saturated, q = [], [], 2.5**2  # tanh，20 层，权重 2.5 倍
     edge = math.atanh(math.sqrt(0.99))  # tanh′ = 0.01
     for _ in range(20):
@@ -416,20 +445,20 @@ def test_mean_field_numbers_of_the_claims() -> None:
 
 
 def test_sigmoid_vanishes_by_a_quarter_a_layer() -> None:
-    logs = log_norms("sigmoid", 32, 12, 32)
+    logs = log_norms("sigmoid", 32, 12)
     assert (logs[:, -1] == 0).all()
     per_layer = logs[:, 0].mean().item() / 11
     assert math.log(0.2) < per_layer < math.log(0.25)
 
 
-@pytest.mark.parametrize("batch", [8, 64])
-def test_batch_norm_rate_matches_the_closed_form(batch: int) -> None:
+def test_batch_norm_rate_matches_the_closed_form() -> None:
     # Yang 等（2019）：宽度无穷、批大小 B 的每层倍数；B 趋于无穷时是 π/(π−1)
+    batch = 64
     c = -1 / (batch - 1)  # 减去批均值后，两个样本之间的相关系数
     slope = (math.pi - math.acos(c)) / math.pi
     kernel = math.sqrt(1 - c * c) / math.pi + c * slope
     rate = ((slope + batch - 1) / (1 - kernel) - 1) / (batch - 3)
-    logs = log_norms("batch_norm", 64, 24, batch)
+    logs = log_norms("batch_norm", batch, 24)
     gains = 2 * (logs[:, 4] - logs[:, 20]) / 16  # 去掉两头各几层
     tolerance = 4 * gains.std().item() / math.sqrt(20)  # 20 个种子，标准误的 4 倍
     assert abs(gains.mean().item() - math.log(rate)) < tolerance
@@ -438,8 +467,8 @@ def test_batch_norm_rate_matches_the_closed_form(batch: int) -> None:
 
 
 def test_residual_grows_slower_than_batch_norm_alone() -> None:
-    residual = log_norms("residual", 32, 20, 32)[:, 0].mean()
-    plain = log_norms("batch_norm", 32, 20, 32)[:, 0].mean()
+    residual = log_norms("residual", 32, 20)[:, 0].mean()
+    plain = log_norms("batch_norm", 32, 20)[:, 0].mean()
     assert 0 < residual < plain / 2
 
 
@@ -447,7 +476,7 @@ def test_residual_grows_slower_than_batch_norm_alone() -> None:
 def test_residual_growth_is_a_power_of_the_depth(depth: int) -> None:
     c = 1 - 1 / math.pi  # 每块使残差流的批内方差增加这么多
     squared = math.prod(1 + 1 / (1 + c * block) for block in range(1, depth))
-    got = log_norms("residual", 64, depth, 64)[:, 0].mean().item()
+    got = log_norms("residual", 64, depth)[:, 0].mean().item()
     # 宽度与批有限，又略去了块间的相关，放宽到 15%
     assert got == pytest.approx(math.log(squared) / 2, abs=0.15)
 
@@ -560,8 +589,8 @@ def test_shrinking_the_weights_has_two_sides() -> None:
         gain_and_saturation("tanh", scale, range(3), width=32).mean(dim=0)
         for scale in (2.5, 1.5, 0.7)
     )
-    assert big[0] > middle[0] + 0.2 > 0.2  # 过大：爆炸减轻
-    assert small[0] < 2 * math.log(0.7) < middle[0]  # 再小：消失
+    assert big[0] > middle[0] + 0.1 > 1.1  # 过大：爆炸减轻
+    assert small[0] < 0.7 < middle[0]  # 再小：消失
     assert big[1] > 10 * middle[1]
 
 
@@ -571,7 +600,7 @@ def test_gain_and_saturation_of_one_layer_by_hand() -> None:
     x, d = torch.randn(2, 4, 4, generator=generator, dtype=torch.float64)
     z = x @ weight.T
     slope = 1 - z.tanh() ** 2
-    gain = 2 * math.log(((d * slope) @ weight).norm() / d.norm())
+    gain = (((d * slope) @ weight).norm() / d.norm()).item()
     expected = [gain, (slope < 0.01).double().mean().item()]
     (got,) = gain_and_saturation("tanh", 2.0, [3], width=4, depth=1)
     assert got.tolist() == pytest.approx(expected)
@@ -585,6 +614,43 @@ def test_dead_units_die_with_the_learning_rate_and_get_no_gradient() -> None:
     assert start[:, 0].max() < 0.2
     assert slow[:, 0].mean() < 0.15 < fast[:, 0].mean()
     assert (fast[:, 1] == 0).all()
+    assert (fast[:, 2] <= fast[:, 0]).all()
+    assert 0 < fast[:, 2].mean() < fast[:, 0].mean() / 2  # 复活的是少数
+
+
+def test_batch_norm_ratios_are_those_of_the_gradient_norms() -> None:
+    x, y = (part[:256] for part in digits_split()[:2])
+    torch.manual_seed(1)
+    body = deep_net("batch_norm", 64, 3, Generator().manual_seed(1)).float()
+    head = nn.Linear(64, 10)
+    optimizer = torch.optim.SGD([*body.parameters(), *head.parameters()], lr=0.05)
+    expected = []
+    for _ in range(3):
+        optimizer.zero_grad()
+        torch.autograd.backward(F.cross_entropy(head(body(x)), y))
+        first, _, last = (
+            p.grad.norm() for p in body.parameters() if p.grad is not None
+        )
+        expected.append((first / last).item())
+        optimizer.step()
+    got, again = batch_norm_ratios(2, [1, 1], depth=3)
+    assert got.tolist() == pytest.approx(expected, rel=1e-4)
+    assert torch.equal(got, again)
+
+
+# 找最先坏的一层
+
+
+def test_first_nonfinite_names_the_layer_that_breaks_first() -> None:
+    first, last = nn.Linear(2, 2), nn.Linear(2, 1)
+    model = nn.Sequential(first, nn.Sequential(nn.ReLU(), last))
+    x = torch.ones(1, 2)
+    assert first_nonfinite(model, x) is None
+    nn.init.constant_(last.weight, math.nan)
+    assert first_nonfinite(model, x) == "1.1"
+    nn.init.constant_(first.weight, math.inf)
+    assert first_nonfinite(model, x) == "0"
+    assert all(not module._forward_hooks for module in model.modules())
 
 
 # 实验：BN 的尺度不变性

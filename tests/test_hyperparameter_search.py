@@ -2,6 +2,9 @@
 
 import math
 import os
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +17,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.trial import TrialState
 from scipy.stats import binom, f_oneway, loguniform, uniform
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 from torch import Tensor, nn
 
+from pipeline.tools.project import ROOT
 from snippets.digits import digits_split
 from snippets.experiments.hyperparameter_search import (
     SmallNet,
@@ -41,6 +46,7 @@ from snippets.experiments.hyperparameter_search import (
 from snippets.hyperparameter_search import (
     best_trial,
     grid_points,
+    open_storage,
     random_points,
     run_worker,
 )
@@ -155,31 +161,49 @@ def test_hit_rate_includes_the_left_edge_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("relevant", "side", "expected"),
+    ("sides", "expected"),
     [
-        (1, 0.05, {"grid": 0.25 / 0.95, "random": 1 - 0.95**25}),
-        (1, 0.04, {"grid": 0.2 / 0.96, "Halton": 18 / 32 + 7 * 0.04}),
-        (2, 0.2, {"grid": 1, "random": 1 - 0.96**25}),
-        (2, 0.1, {"grid": 0.25 / 0.81, "random": 1 - 0.99**25}),
+        ([0.05], {"grid": 0.25 / 0.95, "random": 1 - 0.95**25}),
+        ([0.04], {"grid": 0.2 / 0.96, "Halton": 18 / 32 + 7 * 0.04}),
+        ([0.2, 0.2], {"grid": 1, "random": 1 - 0.96**25}),
+        ([0.1, 0.1], {"grid": 0.25 / 0.81, "random": 1 - 0.99**25}),
+        ([0.02, 0.6], {"grid": 0.1 / 0.98, "random": 1 - 0.988**25}),
     ],
 )
 def test_hit_rates_agree_with_the_closed_forms(
-    relevant: int, side: float, expected: dict[str, float]
+    sides: list[float], expected: dict[str, float]
 ) -> None:
     repeats = 20_000
-    rates = hit_rates(relevant, side, repeats, np.random.default_rng(0))
+    rates = hit_rates(sides, repeats, np.random.default_rng(0))
     for name, p in expected.items():
         assert rates[name] == pytest.approx(p, abs=binomial_tolerance(p, repeats))
 
 
 @pytest.mark.parametrize(
-    ("relevant", "side", "repeats"), [(3, 0.1, 1), (1, 0, 1), (1, 1, 1), (1, 0.1, 0)]
+    ("sides", "repeats"), [([0.1] * 3, 1), ([], 1), ([0], 1), ([0.1, 1], 1), ([0.1], 0)]
 )
 def test_hit_rates_rejects_what_it_cannot_place(
-    relevant: int, side: float, repeats: int
+    sides: list[float], repeats: int
 ) -> None:
-    with pytest.raises(ValueError, match=f"收到 {relevant}、{side}、{repeats}"):
-        hit_rates(relevant, side, repeats, np.random.default_rng(0))
+    with pytest.raises(ValueError, match=re.escape(f"收到 {sides}、{repeats}")):
+        hit_rates(sides, repeats, np.random.default_rng(0))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 4), st.integers(1, 9), st.floats(0.01, 0.99))
+def test_the_grid_never_loses_on_cubes(dimensions: int, m: int, side: float) -> None:
+    # 一维：头尾两点的区间被边界截短
+    covered = (m - 2) * side + 2 * min(side, 1 / (2 * m)) if m > 1 else side
+    one = min(1.0, min(covered, 1 - side) / (1 - side))
+    if side >= 1 / m:
+        one = 1.0
+    grid = one**dimensions
+    random = 1 - (1 - side**dimensions) ** m**dimensions
+    assert grid >= random - 1e-12
+
+
+def test_hit_rate_takes_a_side_for_each_dimension() -> None:
+    assert hit_rate([[0.5, 0.5]], [[0.4, 0.1], [0.1, 0.4]], side=[0.2, 0.5]) == 0.5
 
 
 def test_sixty_trials_reach_the_top_five_percent() -> None:
@@ -445,6 +469,39 @@ def test_tpe_rejects_no_trials() -> None:
 # 共享存储
 
 
+def start_worker(url: str, action: str) -> subprocess.Popen[bytes]:
+    """另起一个 Python 进程加入研究，取到 x 之后做 action。"""
+    script = (
+        "import os, sys, time\n"
+        "from snippets.hyperparameter_search import open_storage, run_worker\n"
+        "def objective(trial):\n"
+        "    x = trial.suggest_float('x', 0, 1)\n"
+        f"    {action}\n"
+        "    return x\n"
+        "run_worker(open_storage(sys.argv[1], 1), 3, objective)\n"
+    )
+    return subprocess.Popen([sys.executable, "-c", script, url], cwd=ROOT)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/study.db"
+    study = optuna.create_study(storage=open_storage(url, 1), study_name="shared")
+    for x in (0.1, 0.2, 0.3):
+        study.enqueue_trial({"x": x})
+    victim = start_worker(url, "time.sleep(600)")
+    while not any(trial.params for trial in study.trials):
+        time.sleep(0.1)
+    victim.kill()
+    victim.wait()
+    assert study.trials[0].state.name == "RUNNING"  # 没有人知道它死了
+    time.sleep(3)
+    assert start_worker(url, "pass").wait(timeout=60) == 0
+    done = {t.value for t in study.trials if t.state == TrialState.COMPLETE}
+    assert study.trials[0].state.name == "FAIL"
+    assert done == {0.1, 0.2, 0.3}
+
+
 @pytest.mark.slow
 def test_two_processes_try_each_point_once() -> None:
     points = grid_points({"x": np.linspace(-1, 1, 9).tolist()})
@@ -453,29 +510,39 @@ def test_two_processes_try_each_point_once() -> None:
     assert len(pids - {os.getpid()}) == 2
 
 
-def test_worker_takes_the_url_of_a_database(tmp_path: Path) -> None:
+def test_worker_stops_when_the_team_has_done_enough(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/study.db"
     study = optuna.create_study(storage=url, study_name="shared")
     study.enqueue_trial({"x": 0.5})
     assert run_worker(url, 3, square) == os.getpid()
-    values = [trial.value for trial in study.trials]
-    assert len(values) == 3
-    assert values[0] == 0.25
+    assert len(study.trials) == 3
+    assert study.trials[0].value == 0.25
+    run_worker(url, 4, square)  # 三次已经做成，只差一次
+    assert len(study.trials) == 4
 
 
 def test_worker_waits_for_the_whole_team() -> None:
     storage = optuna.storages.InMemoryStorage()
     study = optuna.create_study(storage=storage, study_name="shared")
     with ThreadPoolExecutor() as pool:
-        worker = pool.submit(run_worker, storage, 1, square, team=2)
+        # 编号相同，像两个容器里的 1 号进程：报到的名字不同，就不会互相覆盖
+        first = pool.submit(run_worker, storage, 1, square, team=2)
         while not study.user_attrs:
             time.sleep(0.01)
         time.sleep(0.2)  # 已报到的一个只等着
         begun = len(study.trials)
-        study.set_user_attr("another", "here")
-        assert worker.result(timeout=30) == os.getpid()
+        second = pool.submit(run_worker, storage, 1, square, team=2)
+        assert first.result(timeout=60) == second.result(timeout=60) == os.getpid()
     assert begun == 0
-    assert len(study.trials) == 1
+    assert len(study.user_attrs) == 2
+    assert 1 <= len(study.trials) <= 2
+
+
+def test_storage_counts_two_heartbeats_as_lost() -> None:
+    storage = open_storage("sqlite://", 5)
+    assert (storage.heartbeat_interval, storage.grace_period) == (5, 10)
+    with pytest.raises(ValueError, match="heartbeat 须 >= 1，收到 0"):
+        open_storage("sqlite://", 0)
 
 
 @pytest.mark.parametrize("team", [0, 2])

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import citations
-from pipeline.tools.project import STEMS
+from pipeline import citations, contents
+from pipeline.tools.project import CONFIG
 from tests.sources import DOCS, MODULES, lines_of, module_id, public_definitions
 
 # 随机数的来处：参数名到标注；规矩写在 snippets 包的文档里
@@ -81,10 +81,9 @@ def test_a_name_means_one_thing() -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=module_id)
 def test_definitions_stand_in_the_order_of_their_citations(module: Path) -> None:
-    pages = [module.stem] if module.stem in STEMS else STEMS
     cited = [
         match["section"]
-        for page in pages
+        for page in contents.pages(CONFIG["nav"])
         for line in lines_of(DOCS / f"{page}.md")
         if (match := citations.FORM.match(line)) and match["path"] == module_id(module)
     ]

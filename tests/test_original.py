@@ -86,8 +86,9 @@ def errata() -> list[Erratum]:
     question = ""
     for block in re.split(r"^(?=#{2,3} )", page, flags=re.MULTILINE)[1:]:
         heading, _, body = block.partition("\n")
-        if group := re.fullmatch(r"## .+ \{#(q\d)\}", heading):
-            question = group[1]
+        if heading.startswith("## "):
+            group = re.fullmatch(r"## .+ \{#(q\d)\}", heading)
+            question = group[1] if group else ""
             continue
         where = place(ERRATA_PAGE, find_line(page, heading))
         entry = re.fullmatch(r"### (\d+) · (.+?)：.+ \{#(e\d{2})\}", heading)

@@ -2,6 +2,7 @@
 
 import math
 from itertools import combinations
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from snippets.digits import digits_split, train_classifier
 from snippets.experiments.residual_block import (
     DepthRun,
+    block_moments,
     branch_ratio,
     decay_alone,
     formula_gap,
@@ -277,19 +279,42 @@ def test_zero_blocks_deepen_a_net_without_changing_it() -> None:
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_train_from_zero_is_the_sum_of_its_parts(batch_norm: bool) -> None:
+@pytest.mark.parametrize("scope", ["branch", "matrices", "net"])
+def test_train_from_zero_is_sgd_with_decay_on_its_scope(
+    batch_norm: bool, scope: Literal["branch", "matrices", "net"]
+) -> None:
     x, y, *_ = digits_split()
-    net = deep_classifier(ResidualBlock, 8, seeded(3), batch_norm=batch_norm)
-    for block in list(net)[3:-1]:
-        scale_branch_(block, 0.0)
-    losses = train_classifier(net, x, y, seeded(3), steps=4, lr=0.02, weight_decay=0.1)
+    net, batches = (
+        deep_classifier(ResidualBlock, 8, seeded(3), batch_norm=batch_norm),
+        seeded(3),
+    )
+    blocks = [scale_branch_(block, 0.0) for block in list(net)[3:-1]]
+    inside = {id(p) for block in blocks for p in block.parameters()}
+    decayed: list[Tensor] = []
+    others: list[Tensor] = []
+    for p in net.parameters():  # PyTorch 自己的衰减，分两组
+        chosen = id(p) in inside and (scope == "branch" or p.ndim == 2)
+        (decayed if chosen or scope == "net" else others).append(p)
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": 0.1},
+        {"params": others},
+    ]
+    optimizer = torch.optim.SGD(groups, lr=0.02, momentum=0.9)
+    losses = []
+    for _ in range(4):
+        batch = torch.randint(len(x), (64,), generator=batches)
+        loss = F.cross_entropy(net(x[batch]), y[batch])
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        losses.append(loss.item())
     a, norms, ratios = net[:3](x), [], []
     for block in list(net)[3:-1]:
         assert isinstance(block, ResidualBlock)
         norms.append(np.linalg.norm(linears(block)[1].weight.detach().numpy()))
         ratios.append((block.branch(a).norm() / a.norm()).item())
         a = F.relu(block.branch(a) + a)
-    _, run = train_from_zero(0.1, [2, 3], batch_norm=batch_norm, steps=4)
+    _, run = train_from_zero(0.1, [2, 3], scope=scope, batch_norm=batch_norm, steps=4)
     assert run["loss"] == pytest.approx(np.mean(losses))
     assert run["W"] == pytest.approx(np.mean(norms), rel=1e-5)
     # BN 的滑动统计量不影响训练模式的输出
@@ -338,6 +363,22 @@ def test_second_moments_boundary_and_error() -> None:
     for wrong in ((-1, 8, 2), (1, 0, 2), (1, 8, 1)):
         with pytest.raises(ValueError, match="、".join(map(str, wrong))):
             second_moments(wrong[0], seeded(0), features=wrong[1], batch_size=wrong[2])
+
+
+def test_block_moments_match_numpy() -> None:
+    generator = seeded(3)
+    net = deep_classifier(ResidualBlock, 6, generator, features=256)
+    a = torch.randn(64, 256, generator=generator).relu().double().numpy()
+    expected = [(a**2).mean()]
+    for block in list(net)[3:-1]:
+        first, second = (w.weight.detach().double().numpy() for w in linears(block))
+        a = np.maximum(a + 0.5 * np.maximum(a @ first.T, 0) @ second.T, 0)
+        expected.append((a**2).mean())
+    measured = block_moments(2, seeded(3), factor=0.5)
+    np.testing.assert_allclose(measured, expected, rtol=1e-4)
+    assert len(block_moments(0, seeded(0))) == 1
+    with pytest.raises(ValueError, match="blocks 须 >= 0，收到 -1"):
+        block_moments(-1, seeded(0))
 
 
 def test_gradient_ratio_matches_backward() -> None:
@@ -459,3 +500,11 @@ def test_plain_net_degrades_with_healthy_gradients(lr: float, steps: int) -> Non
     assert plain.ratio < 20
     assert plain.ratio < residual.ratio
     assert plain.cosine > residual.cosine + 0.03
+
+
+@pytest.mark.slow
+def test_plain_net_is_slow_but_does_train() -> None:
+    # 页上说：70 步内几乎不动，1000 步降到 1 以下
+    (run,) = train_depth(PlainBlock, 56, [0], batch_norm=False, lr=0.003, steps=1000)
+    assert mean_loss([DepthRun(1.0, 0.0, run.losses[:70])]) > 1.8
+    assert mean_loss([run]) < 1

@@ -318,13 +318,25 @@ def test_newton_needs_one_step() -> None:
     assert steps_to_shrink(1.0) == 1  # 曲率为 1，学习率 1 就是牛顿法
 
 
+@pytest.mark.parametrize(("lr", "momentum"), [(1e-3, 0.9), (1e-2, 0.5), (1e-4, 0.9)])
+def test_momentum_shrinks_at_the_larger_root(lr: float, momentum: float) -> None:
+    roots = np.roots([1, -(1 + momentum - lr), momentum])
+    # 特征方程的大根管后来的速度；系数由 x_0 = 1、x_1 = 1 - lr 定
+    slow, fast = max(roots), min(roots)
+    share = (1 - lr - fast) / (slow - fast)
+    exact = math.log(1e-3 / share) / math.log(slow)
+    assert steps_to_shrink(lr, momentum) == math.ceil(exact)
+
+
 @pytest.mark.parametrize(
-    ("lr", "ratio"), [(0.0, 0.1), (2.0, 0.1), (0.1, 0.0), (0.1, 1.0)]
+    ("lr", "momentum", "ratio"),
+    [(0.0, 0, 0.1), (2.0, 0, 0.1), (0.1, 0, 0.0), (0.1, 0, 1.0), (0.1, 1, 0.1)]
+    + [(0.1, -0.5, 0.1)],
 )
-def test_steps_reject(lr: float, ratio: float) -> None:
-    rule = f"须 0 < lr < 2 且 0 < ratio < 1，收到 {lr} 与 {ratio}"
-    with pytest.raises(ValueError, match=rule):
-        steps_to_shrink(lr, ratio)
+def test_steps_reject(lr: float, momentum: float, ratio: float) -> None:
+    rule = "须 0 < lr < 2、0 <= momentum < 1 且 0 < ratio < 1"
+    with pytest.raises(ValueError, match=f"{rule}，收到 {lr}、{momentum} 与 {ratio}"):
+        steps_to_shrink(lr, momentum, ratio)
 
 
 @pytest.mark.parametrize("best", [0.002, 0.05, 0.5])

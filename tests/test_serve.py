@@ -30,7 +30,9 @@ MEASURED = '# 首页\n\n甲[[one]]。\n\n```python claims={"one": "1"}\n1\n```\n
 
 
 @contextmanager
-def serving(site: SmallSite, log: int | IO[str] = subprocess.DEVNULL) -> Iterator[str]:
+def serving(
+    site: SmallSite, log: int | IO[str] = subprocess.DEVNULL, **environment: str
+) -> Iterator[str]:
     """预览小网站，给出首页的地址。"""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -38,7 +40,7 @@ def serving(site: SmallSite, log: int | IO[str] = subprocess.DEVNULL) -> Iterato
     process = subprocess.Popen(
         mkdocs_command("serve", "-a", address),
         cwd=site.folder,
-        env=os.environ | ENVIRONMENT,
+        env=os.environ | ENVIRONMENT | environment,
         stdout=log,
         stderr=log,
     )
@@ -128,3 +130,43 @@ def test_a_broken_configuration_is_one_line(small_site: SmallSite) -> None:
         )
         wait_for(url, "改好了")
     assert "Traceback" not in log.read_text(encoding="utf-8")
+
+
+def test_an_edit_saved_during_the_first_build_is_seen(small_site: SmallSite) -> None:
+    started = small_site.folder / "started"
+    slow = f"open({str(started)!r}, 'w').close()\nimport time\ntime.sleep(3)"
+    small_site.write({"docs/index.md": f"# 首页\n\n旧。\n\n```python\n{slow}\n```\n"})
+    page = small_site.folder / "docs" / "index.md"
+    with serving(small_site) as url:
+        wait_until(started.exists)
+        page.write_text(page.read_text("utf-8").replace("旧", "新"), encoding="utf-8")
+        wait_for(url, "<p>新。</p>")
+
+
+def test_one_page_alone_is_served(small_site: SmallSite) -> None:
+    ran = small_site.folder / "ran"
+    code = f"open({str(ran)!r}, 'w').close()"
+    small_site.write(
+        {
+            "docs/a.md": "# 甲\n\n见[乙](b.md#c)。\n\n```python\n1 + 1\n```\n",
+            "docs/b.md": f"# 乙\n\n```python\n{code}\n```\n",
+        }
+    )
+    log = small_site.folder / "log.txt"
+    with log.open("w") as stream, serving(small_site, stream, ONLY="a") as url:
+        assert "本页有错" not in wait_for(f"{url}a/", "<samp>2</samp>")
+        assert f"只预览这一页：{url}a/" in log.read_text(encoding="utf-8")
+    assert not ran.exists()
+
+
+def test_one_page_alone_is_not_published(small_site: SmallSite) -> None:
+    small_site.write({"docs/a.md": "# 甲\n"})
+    status, output = small_site.build(ONLY="a")
+    assert status != 0
+    assert "只建一页的网站不能发布：ONLY 只用于 make serve" in output
+
+
+def test_only_a_page_that_is_there(small_site: SmallSite) -> None:
+    log = small_site.folder / "log.txt"
+    with log.open("w") as stream, serving(small_site, stream, ONLY="nowhere"):
+        wait_until(lambda: "没有 docs/nowhere.md 这一页" in log.read_text("utf-8"))

@@ -19,8 +19,10 @@ from snippets.experiments.weight_init import (
     digits_run,
     gradient_descent,
     hidden_activations,
+    jacobian_spectrum,
     log_gains,
     mean_field_rms,
+    mean_field_slopes,
     random_inits,
     residual_starts,
     sign_of_product,
@@ -33,6 +35,7 @@ from snippets.weight_init import (
     lecun_init,
     mlp,
     normal_init,
+    orthogonal_init,
     rms,
     xavier_init,
 )
@@ -334,6 +337,28 @@ def test_mean_field_agrees_with_adaptive_quadrature(
     assert result == pytest.approx(math.sqrt(second_moment), rel=1e-4)
 
 
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
+def test_mean_field_slopes_agree_with_adaptive_quadrature(scale: float) -> None:
+    first, second = mean_field_slopes(scale, nn.Tanh(), 2)
+    for slope, signal in (
+        (first, 1.0),
+        (second, mean_field_rms(scale, nn.Tanh(), 1)[1]),
+    ):
+        z_std = math.sqrt(scale) * signal
+        second_moment, _ = integrate.quad(
+            lambda z, s=z_std: (
+                math.cosh(s * z) ** -4 * math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+            ),
+            -12,
+            12,
+        )
+        assert slope == pytest.approx(math.sqrt(scale * second_moment), rel=1e-3)
+    assert mean_field_slopes(2.0, nn.ReLU(), 3) == pytest.approx([1.0] * 3)
+    assert mean_field_slopes(1.0, nn.Tanh(), 0) == []
+    with pytest.raises(ValueError, match=r"须 >= 0，收到 -1.0、2"):
+        mean_field_slopes(-1.0, nn.Tanh(), 2)
+
+
 def test_mean_field_boundaries() -> None:
     assert mean_field_rms(2.0, nn.ReLU(), 0) == [1.0]
     assert mean_field_rms(0.0, nn.Tanh(), 2) == [1.0, 0.0, 0.0]
@@ -425,15 +450,47 @@ def test_digits_run_draws_by_its_seed() -> None:
 def test_deep_run_trains_eleven_layers_on_the_same_data() -> None:
     _, (losses, accuracy, moved) = deep_runs(he_init, seeds=[3, 4], steps=3)
     generator = seeded(4)
-    x, y = sign_of_product(256, generator)
+    x, y = (part.double() for part in sign_of_product(256, generator))
     init = partial(he_init, generator=generator)
-    model = mlp([2, *[32] * 10, 1], nn.ReLU(), init)
-    before = torch.cat([p.detach().flatten() for p in model.parameters()])
-    assert losses == gradient_descent(model, x, y, nn.BCEWithLogitsLoss(), 0.05, 3)
-    after = torch.cat([p.detach().flatten() for p in model.parameters()])
-    biases_too = (after - before).abs().max().item()
-    assert 0 < moved <= biases_too
+    model = mlp([2, *[32] * 10, 1], nn.ReLU(), init).double()
+    before = [p.detach().clone() for p in model.parameters()]
+    expected = gradient_descent(model, x, y, nn.BCEWithLogitsLoss(), 0.05, 3)
+    assert losses == pytest.approx(expected)
+    after = [p.detach() for p in model.parameters()]
+    distances = [(a - b).abs().max().item() for a, b in zip(after, before, strict=True)]
+    assert moved == pytest.approx([max(distances[::2]), distances[-3], distances[-1]])
     assert 0 <= accuracy <= 1
+
+
+def test_deep_runs_take_another_optimizer() -> None:
+    [(sgd, _, _)], [(adam, _, moved)] = (
+        deep_runs(he_init, [3], 3, optimizer, 0.01)
+        for optimizer in (torch.optim.SGD, torch.optim.Adam)
+    )
+    assert sgd[0] == adam[0]
+    assert sgd[-1] != adam[-1]
+    assert max(moved) == pytest.approx(0.03, rel=0.2)  # 每步约走一个学习率
+
+
+def test_jacobian_spectrum_is_that_of_the_product() -> None:
+    generator = seeded(2)
+    torch.randn(5, generator=generator)
+    product = torch.eye(5)
+    for _ in range(3):
+        product = xavier_init((5, 5), generator) @ product
+    expected = torch.linalg.svdvals(product)
+    _, got = jacobian_spectrum(xavier_init, nn.Identity(), [1, 2], width=5, depth=2)
+    assert got.tolist() == pytest.approx(expected.tolist(), rel=1e-4)
+    with pytest.raises(ValueError, match=r"至少有一个种子，收到 0 个"):
+        jacobian_spectrum(xavier_init, nn.Identity(), [])
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 5)])
+def test_orthogonal_init_has_unit_singular_values(shape: tuple[int, int]) -> None:
+    values = torch.linalg.svdvals(orthogonal_init(shape, seeded(1)))
+    torch.testing.assert_close(values, torch.ones(min(shape)))
+    with pytest.raises(ValueError, match="2 or more dimensions"):
+        orthogonal_init((3,), seeded())
 
 
 @pytest.mark.parametrize("steps", [0, -2])

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from pipeline import contents
+from pipeline.exercises import read_exercises
 from pipeline.tools.addresses import SITE_URL
 
 ROOT = Path(__file__).parents[2]
@@ -13,7 +14,10 @@ CONFIG = contents.read_config(ROOT / "mkdocs.yml")
 QUESTIONS = contents.questions(CONFIG["nav"])
 STEMS = [question.stem for question in QUESTIONS]
 REFERENCE = contents.reference_pages(QUESTIONS, ROOT, print)
+EXERCISES, _ = read_exercises(ROOT)
+PRACTICE = contents.practice_pages(QUESTIONS, EXERCISES)
 PAGES = contents.pages(contents.with_reference(CONFIG["nav"], REFERENCE))
+PAGES += [page.page.removesuffix(".md") for page in PRACTICE]
 ENVIRONMENT = {
     "NO_MKDOCS_2_WARNING": "1",
     "SITE_URL": SITE_URL,

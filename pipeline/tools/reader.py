@@ -36,18 +36,17 @@ class Reader:
 
 
 def lay_out(page: Page) -> None:
-    """离屏幕远的也排好版，颜色不再变化，才好逐个检查。
+    """这就排好版，颜色不再变化，才好逐个检查。
 
     Args:
         page: 打开的页。
     """
-    script = """all => {
-      for (const e of all) e.style.contentVisibility = "visible"
-      document.body.offsetTop  // 这就排版，不等下一帧
+    script = """() => {
+      document.body.offsetTop  // 不等下一帧
       const running = document.getAnimations().filter(a => a instanceof CSSTransition)
       running.forEach(a => a.finish())
     }"""
-    page.eval_on_selector_all("article > *, article .doc-object", script)
+    page.evaluate(script)
 
 
 def moved(page: Page) -> float:

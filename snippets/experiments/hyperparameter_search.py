@@ -23,7 +23,11 @@ from sklearn.model_selection import (
 from torch import Tensor
 
 from snippets.digits import digits_split
-from snippets.hyperparameter_search import grid_points, random_points, run_worker
+from snippets.hyperparameter_search import (
+    grid_points,
+    random_points,
+    run_worker,
+)
 
 
 # --8<-- [start:distinct_values]
@@ -90,19 +94,19 @@ def digits_space(
 
 
 # --8<-- [start:hit_rate]
-def hit_rate(points: ArrayLike, corners: ArrayLike, side: float) -> float:
+def hit_rate(points: ArrayLike, corners: ArrayLike, side: ArrayLike) -> float:
     """返回至少有一个点落进目标方块的重复次数占比。
 
     Args:
         points: 试验点，形状 `(n, D)`（各次重复共用）或 `(R, n, D)`。
         corners: 每次重复的目标方块的最小角，形状 `(R, D)`。
-        side: 方块的边长；方块含左边界、不含右边界。
+        side: 方块的边长，一个数，或每维一个、形状 `(D,)`；方块含左边界、不含右边界。
 
     Returns:
         `R` 次重复里的命中率，在 0 与 1 之间。
 
     Raises:
-        ValueError: 形状不合，或 `side <= 0`。
+        ValueError: 形状不合，或有边长 `<= 0`。
 
     Example:
         >>> hit_rate([[0.1], [0.3]], [[0.05], [0.15]], side=0.1)
@@ -111,10 +115,10 @@ def hit_rate(points: ArrayLike, corners: ArrayLike, side: float) -> float:
     x, low = np.asarray(points, float), np.asarray(corners, float)
     if low.ndim != 2 or x.ndim not in (2, 3) or x.shape[-1] != low.shape[1]:
         raise ValueError(f"点与方块的维数须相同，收到 {x.shape} 与 {low.shape}")
-    if side <= 0:
-        raise ValueError(f"side 须 > 0，收到 {side}")
+    if np.min(side) <= 0:
+        raise ValueError(f"side 须 > 0，收到 {side!r}")
     low = low[:, None, :]  # (R, 1, D)，与 (R, n, D) 的点逐个相比
-    inside = ((low <= x) & (x < low + side)).all(axis=-1)
+    inside = ((low <= x) & (x < low + np.asarray(side))).all(axis=-1)
     return float(inside.any(axis=-1).mean())
 
 
@@ -123,7 +127,7 @@ def hit_rate(points: ArrayLike, corners: ArrayLike, side: float) -> float:
 
 # --8<-- [start:hit_rates]
 def hit_rates(
-    relevant: int, side: float, repeats: int, rng: np.random.Generator
+    sides: Sequence[float], repeats: int, rng: np.random.Generator
 ) -> dict[str, float]:
     """在单位正方形里用三种办法各布 25 个点，返回命中目标的重复次数占比。
 
@@ -131,8 +135,8 @@ def hit_rates(
     每次整体平移一个随机的量，越界的从另一边绕回。
 
     Args:
-        relevant: 要紧的维数，1 或 2；目标只限制这几维。
-        side: 目标在要紧的维上的边长，须在 `(0, 1)` 内，位置均匀。
+        sides: 目标在各个重要的维上的边长，一个或两个，各须在 `(0, 1)` 内；
+            位置均匀，另外的维不限。
         repeats: 重复次数，须 `>= 1`。
         rng: 随机源。
 
@@ -143,16 +147,16 @@ def hit_rates(
         ValueError: 参数超出上面的范围。
 
     Example:
-        >>> hit_rates(2, 0.2, 10, np.random.default_rng(0))["grid"]  # 间距也是 0.2
+        >>> hit_rates([0.2, 0.2], 9, np.random.default_rng(0))["grid"]  # 间距也是 0.2
         1.0
 
     Source:
         Bergstra & Bengio (2012), JMLR 13:281–305.
     """
-    if relevant not in (1, 2) or not 0 < side < 1 or repeats < 1:
+    if len(sides) not in (1, 2) or not all(0 < w < 1 for w in sides) or repeats < 1:
         raise ValueError(
-            "须 relevant 为 1 或 2、side 在 (0, 1) 内、repeats >= 1，"
-            f"收到 {relevant}、{side}、{repeats}"
+            "须有一两个边长、各在 (0, 1) 内，repeats >= 1，"
+            f"收到 {list(sides)}、{repeats}"
         )
     centers = (np.arange(5) + 0.5) / 5
     halton = Halton(2, scramble=False).random(25)
@@ -161,9 +165,10 @@ def hit_rates(
         "random": rng.random((repeats, 25, 2)),
         "Halton": (halton + rng.random((repeats, 1, 2))) % 1,  # 整体平移
     }
-    corners = rng.uniform(0, 1 - side, (repeats, relevant))
+    corners = rng.uniform(0, 1 - np.asarray(sides), (repeats, len(sides)))
     return {
-        name: hit_rate(p[..., :relevant], corners, side) for name, p in points.items()
+        name: hit_rate(p[..., : len(sides)], corners, sides)
+        for name, p in points.items()
     }
 
 
@@ -622,7 +627,7 @@ def search_together(
     objective: Callable[[optuna.Trial], float],
     team: int = 2,
 ) -> tuple[NDArray[np.float64], set[int]]:
-    """让几个进程经由一份共享存储，分着试完给定的点。
+    """让几个进程经由一份共用的日志文件，分着试完给定的点。
 
     Args:
         points: 要试的点，须不少于进程数。
@@ -649,17 +654,17 @@ def search_together(
     """
     if not 1 <= team <= len(points):
         raise ValueError(f"进程数须在 1 与点数之间，收到 {team} 与 {len(points)} 个点")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     with TemporaryDirectory() as folder:
         log = f"{folder}/study.log"
         storage = JournalStorage(JournalFileBackend(log, JournalFileOpenLock(log)))
         study = optuna.create_study(storage=storage, study_name="shared")
         for point in points:
             study.enqueue_trial(dict(point))  # 排队，谁空谁取
-        shares = [len(points[i::team]) for i in range(team)]
-        pids = Parallel(n_jobs=team, idle_worker_timeout=5)(
-            delayed(run_worker)(storage, share, objective, team) for share in shares
-        )
-        return np.array([trial.value for trial in study.trials], float), set(pids)
+        job = delayed(run_worker)(storage, len(points), objective, team)
+        pids = Parallel(n_jobs=team, idle_worker_timeout=5)([job] * team)
+        done = study.trials[: len(points)]  # 最后一刻还没停的，会多做一次
+        return np.array([trial.value for trial in done], float), set(pids)
 
 
 # --8<-- [end:search_together]

@@ -4,6 +4,8 @@ import copy
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor, nn
@@ -82,189 +84,6 @@ def identity_gap(net: Callable[[Tensor], Tensor], a: Tensor) -> float:
 
 
 # --8<-- [end:identity_gap]
-
-
-# --8<-- [start:decay_alone]
-def decay_alone(lr: float, weight_decay: float, steps: int) -> float:
-    """返回从 1 出发的权重在没有数据梯度时，被权重衰减缩到多少。
-
-    Args:
-        lr: SGD 的学习率 η，没有动量。
-        weight_decay: 衰减系数 λ。
-        steps: 更新次数，须 `>= 0`。
-
-    Returns:
-        `steps` 步之后的权重，无单位；闭式是 `(1 - ηλ) ** steps`。
-
-    Raises:
-        ValueError: `steps < 0`。
-
-    Example:
-        >>> decay_alone(lr=0.5, weight_decay=1.0, steps=2)
-        0.25
-
-    Source:
-        torch.optim.SGD：梯度加上 `weight_decay * w` 之后更新。
-    """
-    if steps < 0:
-        raise ValueError(f"steps 须 >= 0，收到 {steps}")
-    w = torch.ones(1, requires_grad=True)
-    optimizer = torch.optim.SGD([w], lr=lr, weight_decay=weight_decay)
-    for _ in range(steps):
-        w.grad = torch.zeros(1)  # 没有数据给出的梯度
-        optimizer.step()
-    return w.item()
-
-
-# --8<-- [end:decay_alone]
-
-
-# --8<-- [start:train_from_zero]
-def train_from_zero(
-    weight_decay: float,
-    seeds: Sequence[int],
-    *,
-    batch_norm: bool = False,
-    steps: int = 100,
-) -> list[dict[str, float]]:
-    """从分支为零出发训练 8 层的残差网络，返回训练损失与分支此时的大小。
-
-    数据是手写数字，学习率 0.02，衰减作用于全部参数；出发时每块只剩捷径。
-
-    Args:
-        weight_decay: 衰减系数 λ，须 `>= 0`。
-        seeds: 权重与抽样的随机种子。
-        batch_norm: 是否加 BN；有 BN 时置零的是每个分支末个 BN 的 γ 与 β。
-        steps: 更新次数，须 `>= 1`。
-
-    Returns:
-        一个种子一项：`loss` 是最后 20 步的平均损失，单位 nat；
-        `W` 是 `W^{[l+2]}` 的范数，`branch` 是分支与捷径的输出的范数之比，
-        这两个取三块的平均。
-
-    Raises:
-        ValueError: `weight_decay < 0` 或 `steps < 1`。
-
-    Example:
-        >>> [run] = train_from_zero(0.1, seeds=[0], steps=1)
-        >>> sorted(run)
-        ['W', 'branch', 'loss']
-
-    Source:
-        Goyal et al. (2017), arXiv:1706.02677, §5.1 的零 γ 起步。
-    """
-    if weight_decay < 0 or steps < 1:
-        raise ValueError(
-            f"须 weight_decay >= 0、steps >= 1，收到 {weight_decay} 与 {steps}"
-        )
-    x, y, *_ = digits_split()
-    runs = []
-    for seed in seeds:
-        initial, batches = (Generator().manual_seed(seed) for _ in range(2))
-        net = deep_classifier(ResidualBlock, 8, initial, batch_norm=batch_norm)
-        blocks = [scale_branch_(b, 0.0) for b in net if isinstance(b, ResidualBlock)]
-        losses = train_classifier(
-            net, x, y, batches, steps=steps, lr=0.02, weight_decay=weight_decay
-        )
-        a, weights, ratios = net[:3](x), [], []
-        for block in blocks:
-            weights.append(block.get_parameter("branch.3.weight").norm().item())
-            branch = block.get_submodule("branch")(a)
-            ratios.append((branch.norm() / a.norm()).item())
-            a = block(a)
-        values = (statistics.mean(v) for v in (losses[-20:], weights, ratios))
-        runs.append(dict(zip(("loss", "W", "branch"), values, strict=True)))
-    return runs
-
-
-# --8<-- [end:train_from_zero]
-
-
-# --8<-- [start:branch_ratio]
-def branch_ratio(block: PlainBlock, a: Tensor, factor: float) -> float:
-    """返回 `W^{[l+2]}, b^{[l+2]}` 乘以 factor 之后，分支的输出变为原来的几倍。
-
-    Args:
-        block: 有两层权重的块，不被修改。
-        a: 块的输入，形状 `(N, D)`；有 BN 时须 `N >= 2`。
-        factor: 乘上去的数，无单位，须 `> 0`。
-
-    Returns:
-        分支的输出的范数之比，无单位。
-
-    Raises:
-        ValueError: `factor <= 0`。
-
-    Example:
-        >>> branch_ratio(PlainBlock(2, 2), torch.ones(3, 2), 0.5)
-        0.5
-
-    Source:
-        Ioffe & Szegedy (2015), arXiv:1502.03167, §3.3：BN 的输出与权重的大小无关。
-    """
-    if factor <= 0:
-        raise ValueError(f"factor 须 > 0，收到 {factor}")
-    scaled = copy.deepcopy(block.branch)
-    with torch.no_grad():
-        for parameter in scaled[3].parameters():
-            parameter.mul_(factor)
-    ratio: Tensor = scaled(a).norm() / block.branch(a).norm()
-    return ratio.item()
-
-
-# --8<-- [end:branch_ratio]
-
-
-# --8<-- [start:second_moments]
-def second_moments(
-    blocks: int,
-    generator: Generator,
-    *,
-    features: int = 128,
-    batch_size: int = 64,
-    batch_norm: bool = False,
-) -> list[float]:
-    """沿 `h ← h + W relu(h)` 逐块记录 h 的二阶矩，W 为 He 初始化。
-
-    Args:
-        blocks: 块数，须 `>= 0`。
-        generator: 抽输入与权重的随机源。
-        features: 特征数 D，须 `>= 1`；W 的方差是 2 / D。
-        batch_size: 样本数，须 `>= 2`；输入取自标准正态。
-        batch_norm: 为真时分支换成 `BN(W relu(h))`，BN 用本批统计量，γ = 1，β = 0。
-
-    Returns:
-        长为 `blocks + 1` 的列表，第 k 项是过了 k 块之后 h 各元素平方的平均。
-
-    Raises:
-        ValueError: `blocks < 0`、`features < 1` 或 `batch_size < 2`。
-
-    Example:
-        >>> moments = second_moments(3, Generator().manual_seed(0), batch_norm=True)
-        >>> [round(moment) for moment in moments]
-        [1, 2, 3, 4]
-
-    Source:
-        Zhang, Dauphin & Ma (2019), arXiv:1901.09321 讨论的方差增长。
-    """
-    if blocks < 0 or features < 1 or batch_size < 2:
-        raise ValueError(
-            "须 blocks >= 0、features >= 1、batch_size >= 2，"
-            f"收到 {blocks}、{features}、{batch_size}"
-        )
-    h = torch.randn(batch_size, features, generator=generator)
-    moments = [h.square().mean().item()]
-    for _ in range(blocks):
-        weight = torch.randn(features, features, generator=generator)
-        branch = F.relu(h) @ weight * (2 / features) ** 0.5
-        if batch_norm:
-            branch = F.batch_norm(branch, None, None, training=True)
-        h = h + branch
-        moments.append(h.square().mean().item())
-    return moments
-
-
-# --8<-- [end:second_moments]
 
 
 # --8<-- [start:gradient_ratio]
@@ -370,7 +189,8 @@ def train_depth(
 ) -> list[DepthRun]:
     """逐个种子搭一个网络，先量初始状态，再用手写数字训练，返回两样结果。
 
-    没有 BN 的残差网络，分支末层按 1/√块数 缩小，否则二阶矩每块翻倍、训练发散。
+    没有 BN 的残差网络，分支末层按 1/√块数 缩小，否则二阶矩每块乘
+    2.4，训练发散。
 
     Args:
         block_type: `PlainBlock` 或 `ResidualBlock`。
@@ -439,3 +259,234 @@ def mean_loss(runs: Sequence[DepthRun], last: int = 10) -> float:
 
 
 # --8<-- [end:mean_loss]
+
+
+# --8<-- [start:second_moments]
+def second_moments(
+    blocks: int,
+    generator: Generator,
+    *,
+    features: int = 128,
+    batch_size: int = 64,
+    batch_norm: bool = False,
+) -> list[float]:
+    """沿 `h ← h + W relu(h)` 逐块记录 h 的二阶矩，W 为 He 初始化。
+
+    Args:
+        blocks: 块数，须 `>= 0`。
+        generator: 抽输入与权重的随机源。
+        features: 特征数 D，须 `>= 1`；W 的方差是 2 / D。
+        batch_size: 样本数，须 `>= 2`；输入取自标准正态。
+        batch_norm: 为真时分支换成 `BN(W relu(h))`，BN 用本批统计量，γ = 1，β = 0。
+
+    Returns:
+        长为 `blocks + 1` 的列表，第 k 项是过了 k 块之后 h 各元素平方的平均。
+
+    Raises:
+        ValueError: `blocks < 0`、`features < 1` 或 `batch_size < 2`。
+
+    Example:
+        >>> moments = second_moments(3, Generator().manual_seed(0), batch_norm=True)
+        >>> [round(moment) for moment in moments]
+        [1, 2, 3, 4]
+
+    Source:
+        Zhang, Dauphin & Ma (2019), arXiv:1901.09321 讨论的方差增长。
+    """
+    if blocks < 0 or features < 1 or batch_size < 2:
+        raise ValueError(
+            "须 blocks >= 0、features >= 1、batch_size >= 2，"
+            f"收到 {blocks}、{features}、{batch_size}"
+        )
+    h = torch.randn(batch_size, features, generator=generator)
+    moments = [h.square().mean().item()]
+    for _ in range(blocks):
+        weight = torch.randn(features, features, generator=generator)
+        branch = F.relu(h) @ weight * (2 / features) ** 0.5
+        if batch_norm:
+            branch = F.batch_norm(branch, None, None, training=True)
+        h = h + branch
+        moments.append(h.square().mean().item())
+    return moments
+
+
+# --8<-- [end:second_moments]
+
+
+# --8<-- [start:block_moments]
+def block_moments(
+    blocks: int, generator: Generator, *, factor: float = 1.0
+) -> list[float]:
+    """沿一串没有 BN 的残差块逐块记录信号的二阶矩，每块是两层 He 初始化的权重。
+
+    Args:
+        blocks: 块数，须 `>= 0`。
+        generator: 抽输入与权重的随机源；输入是标准正态取 ReLU，64 个样本。
+        factor: 每个分支的末层乘上去的数，无单位。
+
+    Returns:
+        长为 `blocks + 1` 的列表，第 k 项是过了 k 块之后各元素平方的平均；宽 256。
+
+    Raises:
+        ValueError: `blocks < 0`，或 `factor` 不是有限的数。
+
+    Example:
+        >>> moments = block_moments(3, Generator().manual_seed(0), factor=0.0)
+        >>> len(moments), len(set(moments))
+        (4, 1)
+
+    Source:
+        Zhang, Dauphin & Ma (2019), arXiv:1901.09321 讨论的方差增长。
+    """
+    if blocks < 0:
+        raise ValueError(f"blocks 须 >= 0，收到 {blocks}")
+    net = deep_classifier(ResidualBlock, 2 * blocks + 2, generator, features=256)
+    a = torch.randn(64, 256, generator=generator).relu()
+    moments = [a.square().mean().item()]
+    for block in list(net)[3:-1]:
+        a = scale_branch_(block, factor)(a)
+        moments.append(a.square().mean().item())
+    return moments
+
+
+# --8<-- [end:block_moments]
+
+
+# --8<-- [start:decay_alone]
+def decay_alone(lr: float, weight_decay: float, steps: int) -> float:
+    """返回从 1 出发的权重在没有数据梯度时，被权重衰减缩到多少。
+
+    Args:
+        lr: SGD 的学习率 η，没有动量。
+        weight_decay: 衰减系数 λ。
+        steps: 更新次数，须 `>= 0`。
+
+    Returns:
+        `steps` 步之后的权重，无单位；闭式是 `(1 - ηλ) ** steps`。
+
+    Raises:
+        ValueError: `steps < 0`。
+
+    Example:
+        >>> decay_alone(lr=0.5, weight_decay=1.0, steps=2)
+        0.25
+
+    Source:
+        torch.optim.SGD：梯度加上 `weight_decay * w` 之后更新。
+    """
+    if steps < 0:
+        raise ValueError(f"steps 须 >= 0，收到 {steps}")
+    w = torch.ones(1, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=lr, weight_decay=weight_decay)
+    for _ in range(steps):
+        w.grad = torch.zeros(1)  # 没有数据给出的梯度
+        optimizer.step()
+    return w.item()
+
+
+# --8<-- [end:decay_alone]
+
+
+# --8<-- [start:train_from_zero]
+def train_from_zero(
+    weight_decay: float,
+    seeds: Sequence[int],
+    *,
+    scope: Literal["branch", "matrices", "net"] = "branch",
+    batch_norm: bool = False,
+    steps: int = 100,
+) -> list[dict[str, float]]:
+    """从分支为零出发训练 8 层的残差网络，返回训练损失与分支此时的大小。
+
+    数据是手写数字，学习率 0.02，每批 64 个样本；出发时每块只剩捷径。
+
+    Args:
+        weight_decay: 衰减系数 λ，须 `>= 0`。
+        seeds: 权重与抽样的随机种子。
+        scope: 哪些参数衰减：`branch` 是分支的全部参数，`matrices` 是分支的权重矩阵
+            （不含偏置、γ 与 β），`net` 是整个网络。
+        batch_norm: 是否加 BN；有 BN 时置零的是每个分支末个 BN 的 γ 与 β。
+        steps: 更新次数，须 `>= 1`。
+
+    Returns:
+        一个种子一项：`loss` 是最后 20 步的平均损失，单位 nat；
+        `W` 是 `W^{[l+2]}` 的范数，`branch` 是分支与捷径的输出的范数之比，
+        这两个取三块的平均。
+
+    Raises:
+        ValueError: `weight_decay < 0` 或 `steps < 1`。
+
+    Example:
+        >>> [run] = train_from_zero(0.1, seeds=[0], steps=1)
+        >>> sorted(run)
+        ['W', 'branch', 'loss']
+
+    Source:
+        Goyal et al. (2017), arXiv:1706.02677, §5.1 的零 γ 起步。
+    """
+    if weight_decay < 0 or steps < 1:
+        raise ValueError(
+            f"须 weight_decay >= 0、steps >= 1，收到 {weight_decay} 与 {steps}"
+        )
+    x, y, *_ = digits_split()
+    runs = []
+    for seed in seeds:
+        initial, batches = (Generator().manual_seed(seed) for _ in range(2))
+        net = deep_classifier(ResidualBlock, 8, initial, batch_norm=batch_norm)
+        blocks = [scale_branch_(b, 0.0) for b in net if isinstance(b, ResidualBlock)]
+        branches = [p for block in blocks for p in block.parameters()]
+        matrices = [p for p in branches if p.ndim == 2]
+        scopes = {"branch": branches, "matrices": matrices, "net": [*net.parameters()]}
+        for p in scopes[scope]:  # 梯度加上 λw
+            decay = partial(torch.add, other=p.detach(), alpha=weight_decay)
+            p.register_hook(decay)  # type: ignore[no-untyped-call]
+        losses = train_classifier(
+            net, x, y, batches, steps=steps, lr=0.02, batch_size=64
+        )
+        a, weights, ratios = net[:3](x), [], []
+        for block in blocks:
+            weights.append(block.get_parameter("branch.3.weight").norm().item())
+            branch = block.get_submodule("branch")(a)
+            ratios.append((branch.norm() / a.norm()).item())
+            a = block(a)
+        values = (statistics.mean(v) for v in (losses[-20:], weights, ratios))
+        runs.append(dict(zip(("loss", "W", "branch"), values, strict=True)))
+    return runs
+
+
+# --8<-- [end:train_from_zero]
+
+
+# --8<-- [start:branch_ratio]
+def branch_ratio(block: PlainBlock, a: Tensor, factor: float) -> float:
+    """返回 `W^{[l+2]}, b^{[l+2]}` 乘以 factor 之后，分支的输出变为原来的几倍。
+
+    Args:
+        block: 有两层权重的块，不被修改。
+        a: 块的输入，形状 `(N, D)`；有 BN 时须 `N >= 2`。
+        factor: 乘上去的数，无单位，须 `> 0`。
+
+    Returns:
+        分支的输出的范数之比，无单位。
+
+    Raises:
+        ValueError: `factor <= 0`。
+
+    Example:
+        >>> branch_ratio(PlainBlock(2, 2), torch.ones(3, 2), 0.5)
+        0.5
+
+    Source:
+        Ioffe & Szegedy (2015), arXiv:1502.03167, §3.3：BN 的输出与权重的大小无关。
+    """
+    if factor <= 0:
+        raise ValueError(f"factor 须 > 0，收到 {factor}")
+    scaled = copy.deepcopy(block.branch)
+    with torch.no_grad():
+        for parameter in scaled[3].parameters():
+            parameter.mul_(factor)
+    ratio: Tensor = scaled(a).norm() / block.branch(a).norm()
+    return ratio.item()
+
+
+# --8<-- [end:branch_ratio]

@@ -76,64 +76,37 @@ def bin_shares(samples: ArrayLike, edges: ArrayLike) -> NDArray[np.float64]:
 # --8<-- [end:bin_shares]
 
 
-# --8<-- [start:cdf_gap]
-def cdf_gap(
-    samples: ArrayLike, cdf: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-) -> float:
-    """返回样本的经验分布与分布函数 cdf 的最大差距（Kolmogorov–Smirnov 距离）。
-
-    Args:
-        samples: 样本，形状任意，不能为空。
-        cdf: 连续的分布函数，逐元素地把取值变成概率。
-
-    Returns:
-        最大差距，在 0 与 1 之间；样本确实来自 `cdf` 时约为 `0.87 / sqrt(N)`。
-
-    Raises:
-        ValueError: 没有样本。
-
-    Example:
-        >>> round(cdf_gap([0.1, 0.4, 0.9], lambda x: x), 4)  # [0, 1] 上的均匀分布
-        0.2667
-
-    Source:
-        Massart (1990), Ann. Probab. 18:1269–1283：差距超过 t 的概率
-        `<= 2 * exp(-2 * N * t**2)`。
-    """
-    x = np.sort(np.ravel(samples))
-    if not len(x):
-        raise ValueError("至少要有一个样本，收到 0 个")
-    theory, steps = cdf(x), np.arange(len(x) + 1) / len(x)
-    # 经验分布在每个样本处跳一级：跳之前、跳之后都要比
-    return float(max((theory - steps[:-1]).max(), (steps[1:] - theory).max()))
-
-
-# --8<-- [end:cdf_gap]
-
-
 # --8<-- [start:steps_to_shrink]
-def steps_to_shrink(lr: float, ratio: float = 1e-3) -> int:
+def steps_to_shrink(lr: float, momentum: float = 0.0, ratio: float = 1e-3) -> int:
     """返回梯度下降要走几步，才把 x²/2 上的 x 从 1 缩到不超过 ratio。
 
     Args:
         lr: 学习率，须 `0 < lr < 2`，否则不收敛。
+        momentum: 动量系数，须 `0 <= momentum < 1`；0 是不用动量。
         ratio: 目标，须 `0 < ratio < 1`。
 
     Returns:
-        步数，约为 `ln(ratio) / ln|1 - lr|`。
+        步数；没有动量时约为 `ln(ratio) / ln|1 - lr|`。
 
     Raises:
-        ValueError: 不满足 `0 < lr < 2` 或 `0 < ratio < 1`。
+        ValueError: 参数超出上面的范围。
 
     Example:
         >>> steps_to_shrink(0.5, ratio=0.2)  # 1, 0.5, 0.25, 0.125
         3
+
+    Source:
+        Polyak (1964), USSR Comput. Math. Math. Phys. 4(5):1–17（动量）。
     """
-    if not (0 < lr < 2 and 0 < ratio < 1):
-        raise ValueError(f"须 0 < lr < 2 且 0 < ratio < 1，收到 {lr} 与 {ratio}")
-    x, steps = 1.0, 0
+    if not (0 < lr < 2 and 0 <= momentum < 1 and 0 < ratio < 1):
+        received = f"{lr}、{momentum} 与 {ratio}"
+        raise ValueError(
+            f"须 0 < lr < 2、0 <= momentum < 1 且 0 < ratio < 1，收到 {received}"
+        )
+    x, velocity, steps = 1.0, 0.0, 0
     while abs(x) > ratio:
-        x -= lr * x  # x²/2 的梯度是 x
+        velocity = momentum * velocity + x  # x²/2 的梯度是 x
+        x -= lr * velocity
         steps += 1
     return steps
 
@@ -180,27 +153,70 @@ def near_best_shares(
 # --8<-- [end:near_best_shares]
 
 
-# --8<-- [start:powers_as_written]
-def powers_as_written(exponents: Iterable[int]) -> list[int]:
-    """照原文把 ^ 当乘方，返回各个 10 ^ k。
+# --8<-- [start:cdf_gap]
+def cdf_gap(
+    samples: ArrayLike, cdf: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> float:
+    """返回样本的经验分布与分布函数 cdf 的最大差距（Kolmogorov–Smirnov 距离）。
 
     Args:
-        exponents: 指数，须是整数。
+        samples: 样本，形状任意，不能为空。
+        cdf: 连续的分布函数，逐元素地把取值变成概率。
 
     Returns:
-        与指数一一对应的整数。
+        最大差距，在 0 与 1 之间；样本确实来自 `cdf` 时约为 `0.87 / sqrt(N)`。
 
     Raises:
-        TypeError: 有指数不是整数，例如原文最后一行的 `r`。
+        ValueError: 没有样本。
 
     Example:
-        >>> powers_as_written([1, 2, 3])
-        [11, 8, 9]
+        >>> round(cdf_gap([0.1, 0.4, 0.9], lambda x: x), 4)  # [0, 1] 上的均匀分布
+        0.2667
+
+    Source:
+        Massart (1990), Ann. Probab. 18:1269–1283：差距超过 t 的概率
+        `<= 2 * exp(-2 * N * t**2)`。
     """
-    return [10 ^ k for k in exponents]
+    x = np.sort(np.ravel(samples))
+    if not len(x):
+        raise ValueError("至少要有一个样本，收到 0 个")
+    theory, steps = cdf(x), np.arange(len(x) + 1) / len(x)
+    # 经验分布在每个样本处跳一级：跳之前、跳之后都要比
+    return float(max((theory - steps[:-1]).max(), (steps[1:] - theory).max()))
 
 
-# --8<-- [end:powers_as_written]
+# --8<-- [end:cdf_gap]
+
+
+# --8<-- [start:draw_windows]
+def draw_windows(
+    low: float, high: float, size: int, rng: np.random.Generator
+) -> dict[str, NDArray[np.float64]]:
+    """在 [low, high] 里抽 β，返回两种抽法得到的平均窗口。
+
+    Args:
+        low: β 的下界，须 `>= 0`。
+        high: β 的上界，须大于 `low` 且 `< 1`。
+        size: 每种抽法抽的个数。
+        rng: 随机源。
+
+    Returns:
+        `linear`（线性抽 β）与 `log`（1 − β 对数均匀），单位为步，形状各 `(size,)`。
+
+    Raises:
+        ValueError: 不满足 `0 <= low < high < 1`。
+
+    Example:
+        >>> windows = draw_windows(0.9, 0.999, 1000, np.random.default_rng(0))
+        >>> {name: round(float(np.mean(w > 100)), 1) for name, w in windows.items()}
+        {'linear': 0.1, 'log': 0.5}
+    """
+    log = sample_beta(low, high, size, rng)
+    linear = sample_uniform(low, high, size, rng)
+    return {"linear": averaging_window(linear), "log": averaging_window(log)}
+
+
+# --8<-- [end:draw_windows]
 
 
 # --8<-- [start:value_shares]
@@ -306,37 +322,6 @@ def width_errors(
 # --8<-- [end:width_errors]
 
 
-# --8<-- [start:draw_windows]
-def draw_windows(
-    low: float, high: float, size: int, rng: np.random.Generator
-) -> dict[str, NDArray[np.float64]]:
-    """在 [low, high] 里抽 β，返回两种抽法得到的平均窗口。
-
-    Args:
-        low: β 的下界，须 `>= 0`。
-        high: β 的上界，须大于 `low` 且 `< 1`。
-        size: 每种抽法抽的个数。
-        rng: 随机源。
-
-    Returns:
-        `linear`（线性抽 β）与 `log`（1 − β 对数均匀），单位为步，形状各 `(size,)`。
-
-    Raises:
-        ValueError: 不满足 `0 <= low < high < 1`。
-
-    Example:
-        >>> windows = draw_windows(0.9, 0.999, 1000, np.random.default_rng(0))
-        >>> {name: round(float(np.mean(w > 100)), 1) for name, w in windows.items()}
-        {'linear': 0.1, 'log': 0.5}
-    """
-    log = sample_beta(low, high, size, rng)
-    linear = sample_uniform(low, high, size, rng)
-    return {"linear": averaging_window(linear), "log": averaging_window(log)}
-
-
-# --8<-- [end:draw_windows]
-
-
 # --8<-- [start:map_exponents]
 def map_exponents(
     u: ArrayLike, low: float, high: float, base: float
@@ -433,3 +418,26 @@ def optuna_draws(n_trials: int, seed: int) -> dict[str, NDArray[np.float64]]:
 
 
 # --8<-- [end:optuna_draws]
+
+
+# --8<-- [start:powers_as_written]
+def powers_as_written(exponents: Iterable[int]) -> list[int]:
+    """照原文把 ^ 当乘方，返回各个 10 ^ k。
+
+    Args:
+        exponents: 指数，须是整数。
+
+    Returns:
+        与指数一一对应的整数。
+
+    Raises:
+        TypeError: 有指数不是整数，例如原文最后一行的 `r`。
+
+    Example:
+        >>> powers_as_written([1, 2, 3])
+        [11, 8, 9]
+    """
+    return [10 ^ k for k in exponents]
+
+
+# --8<-- [end:powers_as_written]

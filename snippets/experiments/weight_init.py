@@ -1,4 +1,4 @@
-"""对称性、每层的对数增益与直方图、无限宽的预测、能否训练得动。"""
+"""对称性、每层的倍数与直方图、无限宽的预测、能否训练得动。"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -178,42 +178,6 @@ def log_gains(
 # --8<-- [end:log_gains]
 
 
-# --8<-- [start:mean_field_rms]
-def mean_field_rms(variance: float, activation: nn.Module, depth: int) -> list[float]:
-    """返回无限宽网络各层激活的 RMS，输入的 RMS 为 1。
-
-    Args:
-        variance: `fan_in * Var[w]`，每层相同，须 `>= 0`。
-        activation: 隐藏层的激活函数。
-        depth: 隐藏层数，须 `>= 0`。
-
-    Returns:
-        `depth + 1` 个数，下标 0 是输入。
-
-    Raises:
-        ValueError: `variance < 0` 或 `depth < 0`。
-
-    Example:
-        >>> [round(v, 3) for v in mean_field_rms(1.0, nn.ReLU(), 2)]
-        [1.0, 0.707, 0.5]
-
-    Source:
-        Poole et al. (2016), arXiv:1606.05340 的长度递推；期望用 Gauss–Hermite 求积。
-    """
-    if variance < 0 or depth < 0:
-        raise ValueError(f"variance 与 depth 须 >= 0，收到 {variance}、{depth}")
-    nodes, weights = np.polynomial.hermite_e.hermegauss(64)  # 偶数个点，避开折点 0
-    z, p = torch.from_numpy(nodes), torch.from_numpy(weights / weights.sum())
-    squares = [1.0]
-    for _ in range(depth):
-        pre_activation = math.sqrt(variance * squares[-1]) * z
-        squares.append((p @ activation(pre_activation).square()).item())
-    return [math.sqrt(q) for q in squares]
-
-
-# --8<-- [end:mean_field_rms]
-
-
 # --8<-- [start:random_inits]
 def random_inits() -> dict[str, Callable[..., Tensor]]:
     """返回要比较的四种随机初始化，从名字到函数，以 `init(shape, generator=…)` 调用。
@@ -276,6 +240,78 @@ def hidden_activations(
 # --8<-- [end:hidden_activations]
 
 
+# --8<-- [start:mean_field_rms]
+def mean_field_rms(variance: float, activation: nn.Module, depth: int) -> list[float]:
+    """返回无限宽网络各层激活的 RMS，输入的 RMS 为 1。
+
+    Args:
+        variance: `fan_in * Var[w]`，每层相同，须 `>= 0`。
+        activation: 隐藏层的激活函数。
+        depth: 隐藏层数，须 `>= 0`。
+
+    Returns:
+        `depth + 1` 个数，下标 0 是输入。
+
+    Raises:
+        ValueError: `variance < 0` 或 `depth < 0`。
+
+    Example:
+        >>> [round(v, 3) for v in mean_field_rms(1.0, nn.ReLU(), 2)]
+        [1.0, 0.707, 0.5]
+
+    Source:
+        Poole et al. (2016), arXiv:1606.05340 的长度递推；期望用 Gauss–Hermite 求积。
+    """
+    if variance < 0 or depth < 0:
+        raise ValueError(f"variance 与 depth 须 >= 0，收到 {variance}、{depth}")
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)  # 偶数个点，避开折点 0
+    z, p = torch.from_numpy(nodes), torch.from_numpy(weights / weights.sum())
+    squares = [1.0]
+    for _ in range(depth):
+        pre_activation = math.sqrt(variance * squares[-1]) * z
+        squares.append((p @ activation(pre_activation).square()).item())
+    return [math.sqrt(q) for q in squares]
+
+
+# --8<-- [end:mean_field_rms]
+
+
+# --8<-- [start:mean_field_slopes]
+def mean_field_slopes(
+    variance: float, activation: nn.Module, depth: int
+) -> list[float]:
+    """返回无限宽网络里，梯度反传过各隐藏层乘的倍数，输入的 RMS 为 1。
+
+    Args:
+        variance: `fan_in * Var[w]`，每层相同，须 `>= 0`。
+        activation: 隐藏层的激活函数。
+        depth: 隐藏层数，须 `>= 0`。
+
+    Returns:
+        `depth` 个数，下标 0 是第一个隐藏层。
+
+    Raises:
+        ValueError: `variance < 0` 或 `depth < 0`（由 `mean_field_rms` 检查）。
+
+    Example:
+        >>> [round(v, 3) for v in mean_field_slopes(1.0, nn.ReLU(), 2)]
+        [0.707, 0.707]
+
+    Source:
+        Schoenholz et al. (2017), arXiv:1611.01232；期望用 Gauss–Hermite 求积。
+    """
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
+    p, slopes = torch.from_numpy(weights / weights.sum()), []
+    for signal in mean_field_rms(variance, activation, depth)[:-1]:
+        z = math.sqrt(variance) * signal * torch.from_numpy(nodes)
+        (slope,) = torch.autograd.grad(activation(z.requires_grad_()).sum(), z)
+        slopes.append(math.sqrt(variance * (p @ slope.square()).item()))
+    return slopes
+
+
+# --8<-- [end:mean_field_slopes]
+
+
 # --8<-- [start:sign_of_product]
 def sign_of_product(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
     """生成「两数之积是否为正」的二分类数据，四个象限的点数相等。
@@ -312,18 +348,27 @@ def sign_of_product(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
 
 # --8<-- [start:deep_runs]
 def deep_runs(
-    init: Callable[..., Tensor], seeds: Sequence[int], steps: int = 160
-) -> list[tuple[list[float], float, float]]:
-    """训练一个 11 层的 ReLU 网络判断两数之积的正负，返回损失、正确率和权重的变化。
+    init: Callable[..., Tensor],
+    seeds: Sequence[int],
+    steps: int = 160,
+    optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.SGD,
+    lr: float = 0.05,
+) -> list[tuple[list[float], float, list[float]]]:
+    """训练一个 11 层的 ReLU 网络判断两数之积的正负，返回损失、正确率和各处动了多少。
+
+    用 float64 算：float32 的舍入会把很小的移动抹成 0。
 
     Args:
         init: 初始化函数，以 `init(shape, generator=…)` 调用。
         seeds: 随机种子，决定数据与权重。
-        steps: 全批量梯度下降的步数，须 `>= 1`，学习率 0.05。
+        steps: 全批量训练的步数，须 `>= 1`。
+        optimizer: 优化器的类，以 `optimizer(parameters, lr=lr)` 调用。
+        lr: 学习率。
 
     Returns:
         一个种子一项 `(losses, accuracy, moved)`：每一步更新前的损失，
-        在 1024 个新点上的正确率，各层权重离初值最远走了多少。
+        在 1024 个新点上的正确率，离初值最远走了多少——依次是各权重、
+        第 10 个隐藏层的偏置、输出层的偏置。
 
     Raises:
         ValueError: `steps < 1`。
@@ -331,7 +376,7 @@ def deep_runs(
     Example:
         >>> small = random_inits()["0.01"]
         >>> [(losses, _, moved)] = deep_runs(small, seeds=[0], steps=20)
-        >>> round(losses[-1], 4), moved < 1e-9
+        >>> round(losses[-1], 4), moved[0] < 1e-9
         (0.6931, True)
 
     Source:
@@ -342,19 +387,73 @@ def deep_runs(
     runs = []
     for seed in seeds:
         generator = Generator().manual_seed(seed)
-        x, y = sign_of_product(256, generator)
-        net = mlp([2] + [32] * 10 + [1], nn.ReLU(), partial(init, generator=generator))
-        weights = [p for p in net.parameters() if p.ndim == 2]
-        before = [w.detach().clone() for w in weights]
-        losses = gradient_descent(net, x, y, nn.BCEWithLogitsLoss(), 0.05, steps)
-        moves = [w.sub(b).abs().max() for w, b in zip(weights, before, strict=True)]
-        x, y = sign_of_product(1024, generator)
+        x, y = (part.double() for part in sign_of_product(256, generator))
+        sizes = [2] + [32] * 10 + [1]
+        net = mlp(sizes, nn.ReLU(), partial(init, generator=generator)).double()
+        parameters, losses = list(net.parameters()), []
+        before = [p.detach().clone() for p in parameters]
+        update = optimizer(parameters, lr=lr)
+        for _ in range(steps):
+            update.zero_grad()
+            loss = F.binary_cross_entropy_with_logits(net(x), y)
+            torch.autograd.backward(loss)
+            update.step()
+            losses.append(loss.item())
+        moves = [
+            (p - b).abs().max().item() for p, b in zip(parameters, before, strict=True)
+        ]
+        x, y = (part.double() for part in sign_of_product(1024, generator))
         accuracy = ((net(x) > 0) == (y > 0)).double().mean().item()
-        runs.append((losses, accuracy, max(moves).item()))
+        runs.append((losses, accuracy, [max(moves[::2]), moves[-3], moves[-1]]))
     return runs
 
 
 # --8<-- [end:deep_runs]
+
+
+# --8<-- [start:jacobian_spectrum]
+def jacobian_spectrum(
+    init: Callable[..., Tensor],
+    activation: nn.Module,
+    seeds: Sequence[int],
+    width: int = 64,
+    depth: int = 20,
+) -> Tensor:
+    """返回等宽网络末层预激活对输入的雅可比矩阵的奇异值，从大到小。
+
+    Args:
+        init: 初始化函数，以 `init(shape, generator=…)` 调用。
+        activation: 隐藏层的激活函数。
+        seeds: S 个随机种子，不能为空。
+        width: 每层的宽度 D。
+        depth: 隐藏层数。
+
+    Returns:
+        形状 `(S, D)`，dtype float64。
+
+    Example:
+        >>> jacobian_spectrum(he_init, nn.ReLU(), seeds=[0, 1], width=8).shape
+        torch.Size([2, 8])
+
+    Raises:
+        ValueError: `seeds` 为空。
+
+    Source:
+        Pennington, Schoenholz & Ganguli (2017), arXiv:1711.04735.
+    """
+    if not seeds:
+        raise ValueError("seeds 须至少有一个种子，收到 0 个")
+    rows = []
+    for seed in seeds:
+        generator = Generator().manual_seed(seed)
+        x = torch.randn(width, generator=generator).double()
+        sizes = [width] * (depth + 2)
+        model = mlp(sizes, activation, partial(init, generator=generator)).double()
+        rows.append(torch.linalg.svdvals(torch.func.jacrev(model)(x)).detach())
+    return torch.stack(rows)
+
+
+# --8<-- [end:jacobian_spectrum]
 
 
 # --8<-- [start:residual_starts]

@@ -4,10 +4,10 @@ addEventListener("input", ({ target }) => {
 })
 
 // 到网址指着的地方去；在折叠框里，就打开它。
+const place = () => document.getElementById(decodeURIComponent(location.hash.slice(1)))
 function reveal() {
-  const place = document.getElementById(decodeURIComponent(location.hash.slice(1)))
-  place?.closest("details")?.setAttribute("open", "")
-  place?.scrollIntoView()
+  for (let e = place()?.closest("details"); e; e = e.parentElement.closest("details")) e.open = true
+  place()?.scrollIntoView()
 }
 
 // 手机上，搜索的面板 0.1 秒后才收起，先前页面动不了：Material 打开了框，却滚不到那里。
@@ -15,5 +15,7 @@ addEventListener("click", ({ target }) => {
   if (target.closest(".md-search-result__link")) setTimeout(reveal, 300)
 })
 
-// 从磁盘打开时，Material 不打开折叠框。
-if (location.protocol === "file:") reveal()
+// Material 打开了框，却停在框首；从磁盘打开时又不打开。
+const land = () => requestAnimationFrame(() => place()?.closest("details") && reveal())
+document$.subscribe(land)
+addEventListener("hashchange", land)

@@ -1,0 +1,23 @@
+// 手撕与自测的程序：读者快读到了才取。从磁盘打开时也行，所以不用模块。
+{
+  const folder = new URL(".", document.currentScript.src)
+  const loaded = new Set()
+  const load = name => {
+    if (loaded.has(name)) return
+    loaded.add(name)
+    const script = document.createElement("script")
+    script.src = new URL(`${name}.js`, folder)
+    document.head.append(script)
+  }
+  document$.subscribe(() => {
+    for (const name of ["exercise", "quiz"]) {
+      const first = document.querySelector(`.${name}`)
+      if (!first) continue
+      new IntersectionObserver((seen, watching) => {
+        if (!seen.some(one => one.isIntersecting)) return
+        watching.disconnect()
+        load(name)
+      }, { rootMargin: "50%" }).observe(first)
+    }
+  })
+}
