@@ -29,6 +29,7 @@ from markdown.preprocessors import Preprocessor
 from pipeline import (
     answer,
     cells,
+    cheatsheet,
     citations,
     claims,
     contents,
@@ -151,6 +152,7 @@ class Book:
         self.page = Page("", "")  # 正在画的一页
         self.stopped = False  # 有人按了 Ctrl-C
         self.directives = {
+            "cheatsheet": self._cheatsheet,
             "claims": self._claims,
             "errata": self._errata,
             "exercise-boxes": self._exercise_boxes,
@@ -595,6 +597,25 @@ class Book:
         raise directives.DirectiveError(
             f"没有 {stem} 的题；请改名，或在 tests/exercises、tests/quizzes 里登记"
         )
+
+    def _cheatsheet(self, which: str) -> str:
+        """各题的速记；参数只有 all。"""
+        if which != "all":
+            raise directives.DirectiveError("cheatsheet 的参数应是 all")
+        cards = []
+        for question in self.questions:
+            if (page := self.pages.get(question.page)) is None:
+                continue
+            said = cheatsheet.read_answer(page.text) or str(page.meta["summary"])
+            formula = cheatsheet.read_section(page.text, "whiteboard")
+            prefix = f"sheet-{question.stem}"
+            picture = cheatsheet.first_picture(page.cells, {**page.runs}, prefix)
+            cards.append(
+                cheatsheet.write_card(
+                    page.title, question.page, [said, formula], picture
+                )
+            )
+        return "\n\n".join(cards)
 
     def _questions(self, view: str) -> str:
         """列出各题：首页的卡片，或 API 参考的目录。"""

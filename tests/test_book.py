@@ -252,3 +252,20 @@ def test_outputs_come_from_the_cache(book: Book) -> None:
     draw(book, f"改过的话\n\n{page}", "b.md")
     assert isinstance(book.execute, Printed)
     assert book.execute.pages == ["b.md"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("/// answer\n乙。\n///", "乙。"),
+        ("## 写在白板上 {#whiteboard}\n\n丙。", "丙。"),
+    ],
+)
+def test_cheatsheet_has_what_the_pages_have(book: Book, asked: str, said: str) -> None:
+    book.read("a.md", f"---\nsummary: 一句话\n---\n\n# Q1：甲？\n\n{asked}\n")
+    html = draw(book, "<!-- cheatsheet: all -->\n", "sheet.md")
+    assert said in html
+    assert ("一句话" in html) == ("answer" not in asked)
+    assert 'id="a"' in html
+    draw(book, "<!-- cheatsheet: some -->\n", "sheet.md")
+    assert "cheatsheet 的参数应是 all" in book.lines("sheet.md")[-1]

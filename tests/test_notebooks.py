@@ -3,6 +3,7 @@
 import importlib.metadata
 import io
 import json
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from pipeline.cells import Cell
 from pipeline.runs import Run
 from pipeline.tools import rerun
 from tests.conftest import SmallSite
-from tests.test_shell import commit
 
 TEXT = """\
 # Q1：甲？ {#top}
@@ -162,7 +162,9 @@ def test_the_site_offers_the_notebook_and_tells_its_version(
     text = config.read_text(encoding="utf-8")
     text = text.replace("nav: [a.md, index.md]", "nav: [index.md, 问题: [Q1 甲: a.md]]")
     config.write_text(text, encoding="utf-8")
-    commit(small_site.folder, "2026-11-24T12:00:00Z")
+    who = ["-c", "user.name=甲", "-c", "user.email=a@example.org"]
+    for arguments in ["init", "-q"], ["add", "."], [*who, "commit", "-qm", "乙"]:
+        subprocess.run(["git", *arguments], cwd=small_site.folder, check=True)
     address = "https://github.com/a/b"
     status, output = small_site.build(SITE_URL="https://x.org/", REPO_URL=address)
     assert status == 0, output
