@@ -340,9 +340,10 @@ def read_measures(runs: Mapping[str, Run]) -> dict[str, float]:
     """
     measures: dict[str, float] = {}
     for name, run in runs.items():
-        for output in run.outputs if name.startswith("claims-") else []:
-            if output.get("name") == "stdout":
-                measures |= json.loads(output["text"].splitlines()[-1])
+        if name.startswith("claims-"):
+            printed = [o["text"] for o in run.outputs if o.get("name") == "stdout"]
+            if text := "".join(printed).strip():
+                measures |= json.loads(text.splitlines()[-1])
     return measures
 
 
