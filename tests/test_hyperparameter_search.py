@@ -489,14 +489,17 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
     study = optuna.create_study(storage=open_storage(url, 1), study_name="shared")
     for x in (0.1, 0.2, 0.3):
         study.enqueue_trial({"x": x})
-    victim = start_worker(url, "time.sleep(600)")
-    while not any(trial.params for trial in study.trials):
-        time.sleep(0.1)
-    victim.kill()
-    victim.wait()
+    with start_worker(url, "time.sleep(600)") as victim:
+        try:
+            while not any(trial.params for trial in study.trials):
+                time.sleep(0.1)
+            time.sleep(2)  # 至少记过一次心跳
+        finally:
+            victim.kill()
     assert study.trials[0].state.name == "RUNNING"  # 没有人知道它死了
     time.sleep(3)
-    assert start_worker(url, "pass").wait(timeout=60) == 0
+    with start_worker(url, "pass") as second:
+        assert second.wait() == 0
     done = {t.value for t in study.trials if t.state == TrialState.COMPLETE}
     assert study.trials[0].state.name == "FAIL"
     assert done == {0.1, 0.2, 0.3}
