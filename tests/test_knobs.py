@@ -188,7 +188,7 @@ def test_every_setting_runs_from_the_same_state(small_site: SmallSite) -> None:
         'kind = <span class="literal" style="min-width:4ch"><span class="s2">"线"</span></span>'
         in html
     )
-    assert 'in_n = 2' in html
+    assert "in_n = 2" in html
     assert html.count("knobs.js") == 1
     assert "knobs.js" not in without
     assert 'data-key="n-2"' in html
