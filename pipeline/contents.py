@@ -32,7 +32,7 @@ search: {{boost: 0.15}}
 PRACTICE_PAGE = """\
 ---
 description: {name}的手撕代码：{titles}；在浏览器里写，用测试测，有提示和答案
-search: {{boost: 0.3}}
+search: {{exclude: true}}
 ---
 
 # {label}的手撕题

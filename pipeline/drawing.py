@@ -32,6 +32,7 @@ PLAIN = {Name, Operator, Punctuation, Text, Whitespace}
 PLAIN |= {Keyword.Constant, Name.Function.Magic, Name.Variable.Magic, String.Affix}
 # 数与内建的名字一块里有几十个，着色只添元素，不添看头
 PLAIN |= {Number.Integer, Number.Float, Name.Builtin, Name.Builtin.Pseudo}
+UNSEARCHED = 'data-search-exclude="true"'  # 输出里的数不进搜索
 OBJECT = re.compile(r"<[\w.]+ object>")  # 没有文字的形式
 ATTRIBUTES = re.compile(r'<(table|tr|th)(?: (?:border|class|style)="[^"]*")+')
 SAMPLE = re.compile(r"(?<=<samp>)[^<]*")  # 一段文字输出
@@ -294,7 +295,7 @@ def _table(text: str, *_: Any) -> str:
     table = text[text.index("<table") : text.rindex("</table>") + len("</table>")]
     table = ATTRIBUTES.sub(r"<\1", re.sub(r">\s+<", "><", table))
     table = table.replace("<th></th>", "<td></td>")
-    table = table.replace("<table", '<table class="data"', 1)
+    table = table.replace("<table", f'<table class="data" {UNSEARCHED}', 1)
     return f'<div class="scroll" tabindex="0">{table}</div>'
 
 

@@ -16,7 +16,7 @@ from tests.built import broken_links
 from tests.conftest import UNMEASURED
 from tests.queries import Query, read_queries
 
-FIRST_LOAD = 150_000
+FIRST_LOAD = 170_000
 TEXT_COLOURS = """elements => elements.map(e => {
   const parse = colour => colour.match(/[\\d.]+/g).map(Number)
   const opaque = e => {
@@ -81,7 +81,8 @@ def test_phone(read: Callable[..., Reader], site: Path, page: str) -> None:
     reader = read(**PHONE)
     reader.page.goto(url(page), wait_until="networkidle")
     sizes = {u: transferred(site, u) for u in reader.requests}
-    assert sum(sizes.values()) <= FIRST_LOAD, sizes
+    editor = 60_000 if page.startswith("practice/") else 0  # 一打开就看得见题目
+    assert sum(sizes.values()) <= FIRST_LOAD + editor, sizes
     assert moved(reader.page) <= 0.01
     lay_out(reader.page)
     reader.page.eval_on_selector_all("details", "all => all.map(e => e.open = true)")
@@ -151,7 +152,9 @@ def test_instant_navigation_and_back(read: Callable[..., Reader]) -> None:
     page.wait_for_url(url("weight_init"))
     page.locator("article .katex-base").first.wait_for()
     page.locator("figure > svg").first.wait_for()
-    assert copy(page, "#cell-1").startswith("def constant_init(")
+    cell = page.locator(".cell", has_text="def constant_init(").first
+    name = cell.get_attribute("id")
+    assert copy(page, f"#{name}").startswith("def constant_init(")
     page.locator("label[title=切换到深色]").click()
     assert page.locator("body").get_attribute("data-md-color-scheme") == "slate"
     page.get_by_role("link", name="下一页").click()
@@ -175,7 +178,7 @@ def test_landing_in_a_folded_box_opens_it(read: Callable[..., Reader]) -> None:
     assert 0 <= page.locator("#net-relu").evaluate(OPENED) <= 400
     page.goto(url("gradient_flow"), wait_until="networkidle")
     mark = page.locator("article > p > a.claim").first
-    name = (mark.get_attribute("id") or "").removeprefix("claim-")
+    name = (mark.get_attribute("href") or "").partition("#")[2]
     mark.click()
     page.wait_for_url(f"**/evidence/#{name}")
     box = page.locator(f"details:has(#{name})[open]")

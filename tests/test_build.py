@@ -161,7 +161,7 @@ def drawn(site: SmallSite) -> dict[str, int]:
 
 def test_only_what_changed_is_drawn_again(built: SmallSite) -> None:
     page = PAGE.replace("行内", "正文")
-    everything = {"index", "other", "added"}
+    everything = {"index", "other", "added", "evidence"}
     claims = "tests/claims/added.toml"
     edits: list[tuple[dict[str, str], set[str]]] = [
         ({}, set()),
@@ -169,17 +169,19 @@ def test_only_what_changed_is_drawn_again(built: SmallSite) -> None:
         ({"docs/other.md": f"{OTHER_PAGE}\n多一句。\n"}, {"other"}),
         ({"docs/assets/site.css": "p {}"}, set()),
         ({"docs/index.md": page.replace("double(21)", "double(4)")}, {"index"}),
-        ({"docs/added.md": "# 多一页\n"}, everything),
         (
-            {"docs/added.md": MEASURED.format(n=2), claims: CLAIM.format(expected=2)},
-            {"added"},
+            {
+                "docs/added.md": MEASURED.format(n=2),
+                "docs/evidence.md": "# 证据\n\n<!-- claims: added -->\n",
+                claims: CLAIM.format(expected=2),
+            },
+            everything,
         ),
-        ({claims: CLAIM.format(expected=2).replace("甲", "丙")}, set()),
+        ({claims: CLAIM.format(expected=2).replace("甲", "丙")}, {"evidence"}),
         (
             {"docs/added.md": MEASURED.format(n=3), claims: CLAIM.format(expected=3)},
-            {"added"},
+            {"added", "evidence"},
         ),
-        ({claims: CLAIM.format(expected="4 - 1")}, {"added"}),
     ]
     for files, expected in edits:
         before = drawn(built)

@@ -122,7 +122,7 @@ def test_what_is_no_check_at_the_head_stays(body: str) -> None:
                     "text/plain": "1",
                 },
             },
-            '<div class="scroll" tabindex="0"><table class="data"><tr><td></td>'
+            '<div class="scroll" tabindex="0"><table class="data" data-search-exclude="true"><tr><td></td>'
             "<th>甲 乙</th></tr></table></div>",
         ),
         (

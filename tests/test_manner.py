@@ -14,7 +14,7 @@ import torch
 
 from pipeline import citations, contents
 from pipeline.tools.project import CONFIG
-from tests.sources import DOCS, MODULES, lines_of, module_id, public_definitions
+from tests.sources import DOCS, MODULES, module_id, public_definitions
 
 # 随机数的来处：参数名到标注；规矩写在 snippets 包的文档里
 SOURCES = {
@@ -84,7 +84,8 @@ def test_definitions_stand_in_the_order_of_their_citations(module: Path) -> None
     cited = [
         match["section"]
         for page in contents.pages(CONFIG["nav"])
-        for line in lines_of(DOCS / f"{page}.md")
+        for cell in cells_of(DOCS / f"{page}.md")
+        for line in cell.code.splitlines()
         if (match := citations.FORM.match(line)) and match["path"] == module_id(module)
     ]
     defined = [node.name for node in public_definitions(module)]

@@ -15,7 +15,8 @@ addEventListener("click", ({ target }) => {
   if (target.closest(".md-search-result__link")) setTimeout(reveal, 300)
 })
 
-// Material 打开了框，却停在框首；从磁盘打开时又不打开。
+// Material 打开了框，却停在框首；从磁盘打开时不打开，document$ 也不响，好在每次都是重新加载。
 const land = () => requestAnimationFrame(() => place()?.closest("details") && reveal())
-document$.subscribe(land)
+if (location.protocol === "file:") land()
+else document$.subscribe(land)
 addEventListener("hashchange", land)

@@ -159,7 +159,7 @@
     }
   }
 
-  document$.subscribe(() => {
+  const setUp = () => {
     current?.stopped("换页了")
     for (const element of document.querySelectorAll(".exercise:not([data-ready])")) {
       element.dataset.ready = ""
@@ -168,5 +168,7 @@
         element.querySelector(".highlight").after(make("p", { class: "exercise-status" }, why))
       } else new Box(element)
     }
-  })
+  }
+  if (location.protocol === "file:") setUp() // 那里 document$ 不响
+  else document$.subscribe(setUp)
 }

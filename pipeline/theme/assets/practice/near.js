@@ -9,7 +9,7 @@
     script.src = new URL(`${name}.js`, folder)
     document.head.append(script)
   }
-  document$.subscribe(() => {
+  const watch = () => {
     for (const name of ["exercise", "quiz"]) {
       const first = document.querySelector(`.${name}`)
       if (!first) continue
@@ -19,5 +19,8 @@
         load(name)
       }, { rootMargin: "50%" }).observe(first)
     }
-  })
+  }
+  // 从磁盘打开时 document$ 不响，好在每次都是重新加载
+  if (location.protocol === "file:") watch()
+  else document$.subscribe(watch)
 }

@@ -113,11 +113,13 @@
     }
   }
 
-  document$.subscribe(() => {
+  const setUp = () => {
     const panel = document.querySelector(".quiz-panel:empty")
     if (!panel) return
     const boxes = [...document.querySelectorAll(".quiz")]
     boxes.forEach(box => grade(box))
     new Panel(panel, boxes)
-  })
+  }
+  if (location.protocol === "file:") setUp() // 那里 document$ 不响
+  else document$.subscribe(setUp)
 }
