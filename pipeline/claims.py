@@ -292,7 +292,7 @@ def tabulate(
             f'<a id="{claim.id}"></a>{claim.statement}',
             claim.describe(),
             claim.show(measures.get(claim.id)),
-            basis,
+            f'<bdi data-search-exclude="true">{basis}</bdi>',  # 公式里有 span，不能用它
             '<span data-search-exclude="true">'
             f"{quote if claim.mark in said else ''}"
             f"[函数](reference/{claim.stem}.md#{module}.{claim.function}) "

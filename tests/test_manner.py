@@ -14,7 +14,7 @@ import torch
 
 from pipeline import citations, contents
 from pipeline.tools.project import CONFIG
-from tests.sources import DOCS, MODULES, module_id, public_definitions
+from tests.sources import DOCS, MODULES, cells_of, module_id, public_definitions
 
 # 随机数的来处：参数名到标注；规矩写在 snippets 包的文档里
 SOURCES = {

@@ -42,7 +42,7 @@ Groups = list[list[dict[str, Any]]]
 QUERIES = list(read_queries())
 UNLISTED = "cheatsheet/", "practice/", "quiz/"  # 别的页上都有，搜索里不收
 NOISE = (
-    ".feedback, .take-away, .headerlink, .claim, .katex, pre, svg, .data, .cell summary"
+    ".feedback, .take-away, .headerlink, .claim, .katex, pre, svg, bdi, .data, .cell summary"
 )
 
 
