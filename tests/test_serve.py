@@ -153,7 +153,8 @@ def test_one_page_alone_is_served(small_site: SmallSite) -> None:
         }
     )
     log = small_site.folder / "log.txt"
-    with log.open("w") as stream, serving(small_site, stream, ONLY="a") as url:
+    alone = {"ONLY": "a", "SITE_URL": ""}
+    with log.open("w") as stream, serving(small_site, stream, **alone) as url:
         assert "本页有错" not in wait_for(f"{url}a/", "<samp>2</samp>")
         assert f"只预览这一页：{url}a/" in log.read_text(encoding="utf-8")
     assert not ran.exists()
