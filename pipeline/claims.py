@@ -290,9 +290,14 @@ def tabulate(
         quote = f"[原句]({claim.stem}.md#claim-{claim.id}) "
         cells = [
             f'<a id="{claim.id}"></a>{claim.statement}',
-            claim.describe(),
-            claim.show(measures.get(claim.id)),
-            f'<bdi data-search-exclude="true">{basis}</bdi>',  # 公式里有 span，不能用它
+            *(
+                f'<bdi data-search-exclude="true">{text}</bdi>'  # 公式里有 span，不用它
+                for text in (
+                    claim.describe(),
+                    claim.show(measures.get(claim.id)),
+                    basis,
+                )
+            ),
             '<span data-search-exclude="true">'
             f"{quote if claim.mark in said else ''}"
             f"[函数](reference/{claim.stem}.md#{module}.{claim.function}) "
