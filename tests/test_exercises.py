@@ -1,5 +1,6 @@
 """手撕题：解答全过，登记的错法各有一项不过、话也说得对；判题说得清读者的错。"""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,15 @@ def test_the_page_leads_to_its_exercises_and_its_quiz(stem: str) -> None:
         f"## 自测 {{#quiz}}\n\n<!-- quiz: {stem} -->\n\n## 追问 {{#follow-ups}}\n"
     )
     assert wanted in page, f"docs/{stem}.md: 请在「追问」之前写：\n{wanted}"
+
+
+@pytest.mark.parametrize("stem", sorted({e.stem for e in EXERCISES}))
+def test_the_tests_hold_without_the_judge(stem: str) -> None:
+    module = importlib.import_module(f"snippets.exercises.{stem}")
+    tests = [f for name, f in vars(module).items() if name.startswith("test_")]
+    assert len(tests) >= 8
+    for test in tests:
+        test()
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
