@@ -130,7 +130,7 @@ class Book:
         katex: Katex,
         link: Callable[[str, str], str | None] = lambda *_: None,
         questions: Sequence[contents.Question] = (),
-        reference: Sequence[contents.ReferencePage] = (),
+        reference: Sequence[contents.GeneratedPage] = (),
         progress: Progress | None = None,
     ) -> None:
         self.root = root

@@ -129,7 +129,7 @@ def pages(nav: Any) -> list[str]:
 
 
 @dataclass(frozen=True)
-class ReferencePage:
+class GeneratedPage:
     """生成的一页：API 参考，或手撕题。
 
     Args:
@@ -147,7 +147,7 @@ class ReferencePage:
 
 def reference_pages(
     asked: Sequence[Question], root: Path, report: Callable[[str], None]
-) -> list[ReferencePage]:
+) -> list[GeneratedPage]:
     """写出 API 参考的各页：一题一页，然后是几题共用的各个模块。
 
     Args:
@@ -192,11 +192,11 @@ def _spaced(name: str) -> str:
 
 def _reference_page(
     stem: str, name: str, label: str, lead: str, parts: Iterable[str]
-) -> ReferencePage:
+) -> GeneratedPage:
     heading = f"{_spaced(label)}的 API"
     text = GENERATED.format(title=_spaced(name), heading=heading, lead=lead)
     body = "\n\n".join([text.rstrip(), *parts])
-    return ReferencePage(name, heading, f"reference/{stem}.md", f"{body}\n")
+    return GeneratedPage(name, heading, f"reference/{stem}.md", f"{body}\n")
 
 
 def _document(module: Path, root: Path, report: Callable[[str], None]) -> str:
@@ -222,7 +222,7 @@ def _subject(module: Path) -> str:
     return match[1] if match else module.stem
 
 
-def with_reference(nav: Any, added: Iterable[ReferencePage]) -> Any:
+def with_reference(nav: Any, added: Iterable[GeneratedPage]) -> Any:
     """给出添上 API 参考各页的导航：总览所在的那一条，换成总览和它们。
 
     Args:
@@ -239,7 +239,7 @@ def with_reference(nav: Any, added: Iterable[ReferencePage]) -> Any:
 
 def practice_pages(
     asked: Sequence[Question], exercises: Sequence[Exercise]
-) -> list[ReferencePage]:
+) -> list[GeneratedPage]:
     """写出各题的手撕页，有手撕题的才有。
 
     Args:
@@ -259,7 +259,7 @@ def practice_pages(
             )
             page = f"practice/{question.stem}.md"
             title = f"{_spaced(question.label)}的手撕题"
-            found.append(ReferencePage(question.title, title, page, text))
+            found.append(GeneratedPage(question.title, title, page, text))
     return found
 
 
@@ -300,7 +300,7 @@ def errata_table(page: str) -> str:
     return "\n".join([*lines, "", "</div>"])
 
 
-def reference_list(added: Iterable[ReferencePage]) -> str:
+def reference_list(added: Iterable[GeneratedPage]) -> str:
     """总览上的目录，一页一行。
 
     Args:

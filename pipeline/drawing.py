@@ -129,6 +129,18 @@ def colour(code: str) -> str:
     return str(highlight(code, lexer, HtmlFormatter(nowrap=True)))
 
 
+def render_sample(code: str) -> str:
+    """把一段不属于哪一块的代码画成 HTML，如手撕题的答案。
+
+    Args:
+        code: 源代码。
+    """
+    return (
+        '<div class="highlight"><pre tabindex="0"><code>'
+        f"{colour(code)}</code></pre></div>"
+    )
+
+
 def render_code(cell: Cell, name: str, sources: Iterable[tuple[str, str]] = ()) -> str:
     """把一块的代码画成 HTML：只留要点，语法着色，可以复制，通往完整的说明。
 
@@ -168,8 +180,7 @@ def render_literal(text: str) -> str:
     Args:
         text: 字面量。
     """
-    lexer = PythonLexer(filters=[Sparing()])
-    return highlight(text, lexer, HtmlFormatter(nowrap=True)).rstrip("\n")
+    return colour(text).rstrip("\n")
 
 
 def render_knobs(

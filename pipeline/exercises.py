@@ -210,11 +210,11 @@ def _draw(exercise: Exercise, source: str) -> str:
         f'<div class="exercise" data-exercise="{key}" markdown="1">',
         f"## {exercise.title} {{#{exercise.name}}}",
         task.splitlines()[0],
-        _code(_tidy(stub(source, exercise.name))),
+        drawing.render_sample(_tidy(stub(source, exercise.name))),
     ]
     for number, hint in enumerate(exercise.hints, 1):
         parts += [f"/// details | 提示 {number}", hint, "///"]
-    parts += ["/// details | 答案", _code(_without_docstring(solution))]
+    parts += ["/// details | 答案", drawing.render_sample(_without_docstring(solution))]
     parts += [f"[讲解](../{exercise.read})", "///", "</div>"]
     return "\n\n".join(parts)
 
@@ -225,10 +225,3 @@ def _without_docstring(solution: str) -> str:
     lines = solution.splitlines()
     del lines[text.lineno - 1 : text.end_lineno]
     return "\n".join(lines)
-
-
-def _code(code: str) -> str:
-    return (
-        '<div class="highlight"><pre tabindex="0"><code>'
-        f"{drawing.colour(code)}</code></pre></div>"
-    )

@@ -13,13 +13,14 @@ import re
 import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
 from pipeline import claims, fences
-from pipeline.book import TOKEN
+from pipeline.book import TOKEN, Book
 from pipeline.cells import Cell
 from pipeline.execution import ENVIRONMENT
 from pipeline.runs import Run
@@ -54,10 +55,58 @@ COLOURS = {
         ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b"], 1
     )
 }
+FOLDER = "notebooks"
+ARCHIVE = f"{FOLDER}/deep-learning-qa.zip"
 COLAB = "https://colab.research.google.com/github"
 HIDDEN = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 
 Link = Callable[[str], str]
+
+
+def place(stem: str) -> str:
+    """一题的笔记本在网站里的路径。
+
+    Args:
+        stem: 题。
+    """
+    return f"{FOLDER}/{stem}.ipynb"
+
+
+def collect(
+    book: Book,
+    texts: Mapping[str, str],
+    address: Callable[[str, str], str],
+    title: str,
+    version: tuple[str, str],
+) -> dict[str, str | bytes]:
+    """写出各题的笔记本，和装着它们的 zip；有错的页面没有。
+
+    Args:
+        book: 运行好的书。
+        texts: 建了的页面到它交给 Markdown 的正文。
+        address: 由所在的页和页上的一个去处（`a.md#b`、`#b`，空的是它自己）给出完整的网
+            址；网站没有网址，则为空。
+        title: 网站的名字。
+        version: 提交的编号与日期，不知道则为空。
+
+    Returns:
+        在网站里的路径到内容。
+    """
+    written: dict[str, str] = {}
+    for question in book.questions:
+        page = book.pages.get(question.page)
+        if page is None or page.name not in texts or page.faults:
+            continue
+        about = f"《{title}》里的一页，输出就是网页上的那一次运行"
+        if all(version):
+            about += f"（版本 {'，'.join(version)}）"
+        if url := address(page.name, ""):
+            about += f"：<{url}>"
+        link = partial(address, page.name)
+        text = make(texts[page.name], page.cells, page.runs, link, about)
+        written[f"{question.stem}.ipynb"] = text
+    files = {f"{FOLDER}/{name}": text for name, text in written.items()}
+    return {**files, ARCHIVE: archive(written)}
 
 
 def make(

@@ -43,15 +43,12 @@ from pipeline import (
 )
 from pipeline.book import Book
 from pipeline.citations import Citations
-from pipeline.exercises import read_exercises
 from pipeline.jupyter.executor import MkdocsJupyter
 from pipeline.katex import Katex
 from pipeline.progress import Progress
 from pipeline.staging import Staging
 
 HERE = Path(__file__).parent
-NOTEBOOKS = "notebooks"
-ARCHIVE = f"{NOTEBOOKS}/deep-learning-qa.zip"
 log = logging.getLogger("mkdocs.plugins.book")
 
 
@@ -74,8 +71,8 @@ class BookPlugin(BasePlugin[Settings]):
         self.katex = Katex()
         self.book: Book
         self.files = Files([])
-        self.added: list[contents.ReferencePage] = []
-        self.practice: list[contents.ReferencePage] = []
+        self.added: list[contents.GeneratedPage] = []
+        self.practice: list[contents.GeneratedPage] = []
         self.staging: Staging | None = None
         self.warnings = CountHandler()
         self.dates: dict[str, str] = {}
@@ -106,8 +103,6 @@ class BookPlugin(BasePlugin[Settings]):
         asked = contents.questions(config.nav)
         troubles: list[str] = []
         self.added = []
-        exercises, _ = read_exercises(root)  # 登记中的错误由 Book 报告
-        self.practice = contents.practice_pages(asked, exercises)
         if contents.REFERENCE in contents.pages(config.nav):
             self.added = contents.reference_pages(asked, root, troubles.append)
             config.nav = contents.with_reference(config.nav, self.added)
@@ -122,6 +117,7 @@ class BookPlugin(BasePlugin[Settings]):
             Progress(log.info, sys.stderr if self.tells else None),
         )
         self.book.troubles.update(troubles)
+        self.practice = contents.practice_pages(asked, self.book.exercises)
         self.seen = self._watched(config)
         if self.config.only:
             config.nav = ["index.md", f"{self.config.only}.md"]
@@ -182,7 +178,8 @@ class BookPlugin(BasePlugin[Settings]):
         """预览时看着的各个文件，和各是什么时候存的。"""
         folders = [Path(config.docs_dir), *self._folders()]
         paths = {path for folder in folders for path in folder.rglob("*")}
-        kept = [p for p in paths if p.is_file() and "node_modules" not in p.parts]
+        made = {"node_modules", "__pycache__"}  # 不是人写的
+        kept = [p for p in paths if p.is_file() and not made & {*p.parts}]
         return {p: p.stat().st_mtime_ns for p in [*kept, Path(config.config_file_path)]}
 
     def _only(self, files: Files) -> list[str]:
@@ -280,10 +277,15 @@ class BookPlugin(BasePlugin[Settings]):
         for name, data in maths.assets(content, self.book.made).items():
             files.append(File.generated(config, f"assets/katex/{name}", content=data))
         for written in self.book.pages.values():
-            for address, text in written.files.items():
-                files.append(File.generated(config, address, content=text))
-        for address, data in self._notebooks(config).items():
-            files.append(File.generated(config, address, content=data))
+            for name, text in written.files.items():
+                files.append(File.generated(config, name, content=text))
+        texts = {page.file.src_uri: page.markdown or "" for page in pages}
+        address = partial(self._address, config.site_url)
+        taken = notebooks.collect(
+            self.book, texts, address, config.site_name, shell.version(self.book.root)
+        )
+        for name, data in taken.items():
+            files.append(File.generated(config, name, content=data))
         lines = self.book.lines()
         for line in lines:
             log.error(line)
@@ -294,42 +296,14 @@ class BookPlugin(BasePlugin[Settings]):
             "config": config,
             "offline": _offline(config),
             "version": shell.version(self.book.root),
-            "notebooks": {q.page: f"{NOTEBOOKS}/{q.stem}.ipynb" for q in self._asked()},
-            "archive": ARCHIVE,
+            "notebooks": {q.page: notebooks.place(q.stem) for q in self.book.questions},
+            "archive": notebooks.ARCHIVE,
             "colab": notebooks.colab(config.repo_url),
         }
         if not self.serving:  # 预览时 MkDocs 要在网页里加自动刷新的脚本
             self.policy = shell.security_policy(env, offline=_offline(config))
         env.globals["content_security_policy"] = self.policy
         return env
-
-    def _asked(self) -> list[contents.Question]:
-        """导航里的题，有页面的。"""
-        return [q for q in self.book.questions if q.page in self.book.pages]
-
-    def _notebooks(self, config: MkDocsConfig) -> dict[str, str | bytes]:
-        """各题的笔记本和它们的 zip：网址到内容。"""
-        commit, date = shell.version(self.book.root)
-        written = {}
-        for question in self._asked():
-            file = self.files.get_file_from_path(question.page)
-            page = self.book.pages[question.page]
-            if file is None or file.page is None or page.faults:
-                continue
-            about = f"《{config.site_name}》里的一页，输出就是网页上的那一次运行"
-            if commit:
-                about += f"（版本 {commit}，{date}）"
-            if config.site_url:
-                about += f"：<{config.site_url}{file.url}>"
-            written[f"{question.stem}.ipynb"] = notebooks.make(
-                file.page.markdown or "",
-                page.cells,
-                page.runs,
-                partial(self._address, config.site_url, question.page),
-                about,
-            )
-        packed = {ARCHIVE: notebooks.archive(written)}
-        return {f"{NOTEBOOKS}/{name}": text for name, text in written.items()} | packed
 
     def _address(self, site: str | None, page: str, target: str) -> str:
         """页面上的一个去处的完整网址；网站没有网址，则为空。"""

@@ -200,10 +200,7 @@ def _draw(quiz: Quiz, number: int) -> str:
         f"{number}\\. （{quiz.kind}）{quiz.ask}",
     ]
     if quiz.code:
-        code = drawing.colour(quiz.code)
-        parts.append(
-            f'<div class="highlight"><pre tabindex="0"><code>{code}</code></pre></div>'
-        )
+        parts.append(drawing.render_sample(quiz.code))
     if quiz.options:
         listed = zip(LETTERS, quiz.options, strict=False)
         parts.append("\n".join(f"- {letter}：{option}" for letter, option in listed))

@@ -19,6 +19,8 @@ from pipeline.terminal import settle
 ADDRESS = re.compile(r"\S* at 0x[0-9a-fA-F]{4,}|0x[0-9a-fA-F]{9,}")
 LONGEST_OUTPUT = 100_000  # 一张图约 20,000 个字符
 METADATA = re.compile(r"<metadata>.*?</metadata>")
+FIRST = "_first"  # 第一格的名字空间
+VARIANTS = f'{FIRST}["variants"]'
 FRAME = re.compile(r"Cell In\[(\d+)\], line (\d+)")
 
 
@@ -49,7 +51,7 @@ def make_notebook(
     Returns:
         ipynb 文件的内容。
     """
-    written = [nbformat.v4.new_code_cell(preamble, id="preamble")]
+    written = [nbformat.v4.new_code_cell(hide(preamble), id="preamble")]
     for number, cell in enumerate(cells):
         for name, code in _write_cell(number, cell):
             written.append(nbformat.v4.new_code_cell(code, id=name))
@@ -65,18 +67,33 @@ def make_notebook(
     return str(nbformat.writes(notebook)) + "\n"
 
 
+def hide(preamble: str) -> str:
+    """给出第一格：代码在自己的名字空间里运行，页面的变量与它的同名也无妨。
+
+    Args:
+        preamble: 第一格的代码。
+
+    Example:
+        >>> names = {}
+        >>> exec(hide("import json"), names)
+        >>> "json" in names, "json" in names[FIRST]
+        (False, True)
+    """
+    return f"{FIRST} = {{}}\nexec({preamble!r}, {FIRST})"
+
+
 def _write_cell(number: int, cell: Cell) -> Iterator[tuple[str, str]]:
     """逐格给出一块写成的各格：id 与代码。"""
     if not cell.runs:
         return
     if cell.knobs:
-        yield f"keep-{number}", "_variants.keep()"
+        yield f"keep-{number}", f"{VARIANTS}.keep()"
     yield f"cell-{number}", cell.code
     if cell.knobs:
-        yield f"begin-{number}", f"_variants.begin({f'f{cell.alt!r}'!r})"
+        yield f"begin-{number}", f"{VARIANTS}.begin({f'f{cell.alt!r}'!r})"
         for setting, name in list_variants(number, cell).items():
             yield name, knobs.turn(cell.code, cell.knobs, setting)
-        yield f"alts-{number}", "_variants.end()"
+        yield f"alts-{number}", f"{VARIANTS}.end()"
     if cell.claims:
         values = ", ".join(f"{name!r}: float({e})" for name, e in cell.claims)
         yield f"claims-{number}", f"print(__import__('json').dumps({{{values}}}))"

@@ -97,4 +97,4 @@ class _Variants:
         print(json.dumps(self.alts[1:]))  # 头一个是 begin 自己
 
 
-_variants = _Variants()
+variants = _Variants()

@@ -39,6 +39,15 @@ plugins:
 """
 
 
+CLAIM = """\
+[one]
+statement = "甲"
+measure = "f()"
+expected = {expected}
+relation = "="
+source = "乙"
+mutants = [["a.py", "x", "y"]]
+"""
 SNIPPETS = """\
 # --8<-- [start:double]
 def double(x: int) -> int:

@@ -10,7 +10,7 @@ from markdown import Markdown
 
 from pipeline.book import Book
 from pipeline.citations import Citations
-from pipeline.contents import Question, ReferencePage
+from pipeline.contents import GeneratedPage, Question
 from pipeline.katex import Katex
 
 SNIPPET = '# --8<-- [start:f]\ndef f():\n    """甲。"""\n# --8<-- [end:f]\n'
@@ -69,7 +69,7 @@ def book(tmp_path: Path, katex: Katex) -> Book:
 
     source = Citations([tmp_path / "snippets"], tmp_path)
     asked = [Question("Q1 甲", "a"), Question("Q2 乙", "b")]
-    added = [ReferencePage("Q1 甲", "Q1 的 API", "reference/a.md", "")]
+    added = [GeneratedPage("Q1 甲", "Q1 的 API", "reference/a.md", "")]
     return Book(tmp_path, source, Printed(), katex, link, asked, added)
 
 

@@ -7,17 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import OTHER_PAGE, PAGE, SNIPPETS, SmallSite
+from tests.conftest import CLAIM, OTHER_PAGE, PAGE, SNIPPETS, SmallSite
 
-CLAIM = """\
-[one]
-statement = "甲"
-measure = "f()"
-expected = {expected}
-relation = "="
-source = "乙"
-mutants = [["a.py", "x", "y"]]
-"""
 MEASURED = '# 多一页\n\n甲[[one]]。\n\n```python claims={{"one": "n"}}\nn = {n}\n```\n'
 
 

@@ -21,7 +21,7 @@ from pipeline.cells import Cell, read_cells
 from pipeline.citations import Citations
 from pipeline.drawing import render_outputs
 from pipeline.knobs import Knob
-from pipeline.runs import read_runs
+from pipeline.runs import VARIANTS, hide, read_runs
 from pipeline.tools.addresses import page_path, url
 from pipeline.tools.project import ROOT, STEMS
 from pipeline.tools.reader import DESKTOP, VIOLATIONS, Reader, lay_out, moved
@@ -264,20 +264,21 @@ def compare(site: Path, stem: str, chance: random.Random, count: int = 1) -> int
     soup = BeautifulSoup(page_path(site, stem).read_text("utf-8"), "html.parser")
     names = "preamble", "rules", "variants"
     files = [ROOT / "pipeline" / f"{name}.py" for name in names]
-    written = [("start", "\n".join(path.read_text("utf-8") for path in files))]
+    first = "\n".join(path.read_text("utf-8") for path in files)
+    written = [("start", hide(first))]
     expected = {}
     for cell in soup.select(".cell:has(.output)"):
         name, code = str(cell["id"]), cell.select("pre code")[0].get_text()
         if panel := cell.select(".knobs"):
             data = read_data(site, str(panel[0]["data-name"]))
             every = [*itertools.product(*(range(len(t)) for t in data["texts"]))]
-            written.append((f"keep-{name}", "_variants.keep()"))
+            written.append((f"keep-{name}", f"{VARIANTS}.keep()"))
             for n, setting in enumerate(chance.choices(every, k=count)):
                 key = f"turned-{name}-{n}"
                 output = data["outputs"][every.index(setting)]
                 expected[key] = name, code, setting, output
                 written.append((key, turn_shown(cell, data, setting)))
-                written.append((f"back-{name}-{n}", "_variants.before()"))
+                written.append((f"back-{name}-{n}", f"{VARIANTS}.before()"))
         written.append((name, code))
     last = max(n for n, (key, _) in enumerate(written) if key in expected)
     cells = [nbformat.v4.new_code_cell(code, id=key) for key, code in written]

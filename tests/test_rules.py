@@ -280,3 +280,16 @@ def test_generated_outputs_show_no_control_byte_and_no_address(
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", shown)
         assert not re.search(r" object&gt;| at 0x|0x7f3a12345678", shown)
     assert all(any(word in fault for word in refused) for fault in faults), faults
+
+
+def test_names_of_the_page_and_of_the_first_cell_do_not_meet(
+    small_site: SmallSite,
+) -> None:
+    names = "signal = threading = json = random = sys = np = shell = _limit = 1"
+    knob = '```python knobs={"n": [1, 2]}\nn = 1  # 数\nprint(n)\n```'
+    seen = '```python\nprint("mpl" in globals(), "unicodedata" in globals())\n```'
+    page = f"# 页\n\n```python\n{names}\n```\n\n{knob}\n\n{seen}\n"
+    small_site.write({"docs/index.md": page})
+    status, output = small_site.build()
+    assert status == 0, output
+    assert "<samp>False False</samp>" in small_site.html()

@@ -10,22 +10,13 @@ from contextlib import contextmanager
 from typing import IO
 
 from pipeline.tools.project import ENVIRONMENT, mkdocs_command
-from tests.conftest import SmallSite
+from tests.conftest import CLAIM, SmallSite
 
 PAGE = '# 首页\n\n```python\n--8<-- "a.py:f"\n```\n\n```python\nf(1)\n```\n'
 SNIPPET = (
     "# --8<-- [start:f]\ndef f(x: int) -> int:\n    return x + 1\n# --8<-- [end:f]\n"
 )
 
-CLAIM = """\
-[one]
-statement = "甲"
-measure = "f()"
-expected = {expected}
-relation = "="
-source = "乙"
-mutants = [["a.py", "x", "y"]]
-"""
 MEASURED = '# 首页\n\n甲[[one]]。\n\n```python claims={"one": "1"}\n1\n```\n'
 
 
