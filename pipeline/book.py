@@ -574,7 +574,11 @@ class Book:
         """一题的各个手撕框。"""
         module = exercises.module_path(self.root, stem)
         chosen = self._drills(self.exercises, stem)
-        return exercises.draw_boxes(chosen, module.read_text(encoding="utf-8"))
+        source = module.read_text(encoding="utf-8")
+        draw = partial(exercises.draw_boxes, chosen, source)
+        key = json.dumps([source, [*map(asdict, chosen)]])
+        boxes: str = self.made.get(f"exercises/{stem}", key, draw)
+        return boxes
 
     def _quiz(self, stem: str) -> str:
         """题页上的自测一节：通往自测页的链接。"""

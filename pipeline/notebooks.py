@@ -9,6 +9,7 @@ import base64
 import html
 import importlib.metadata
 import io
+import json
 import re
 import sys
 import zipfile
@@ -102,9 +103,13 @@ def collect(
             about += f"（版本 {'，'.join(version)}）"
         if url := address(page.name, ""):
             about += f"：<{url}>"
-        link = partial(address, page.name)
-        text = make(texts[page.name], page.cells, page.runs, link, about)
-        written[f"{question.stem}.ipynb"] = text
+        text, link = texts[page.name], partial(address, page.name)
+        key = json.dumps([book.key(page.name, text), about, sorted(texts)])
+        written[f"{question.stem}.ipynb"] = book.made.get(
+            f"notebooks/{question.stem}",
+            key,
+            partial(make, text, page.cells, page.runs, link, about),
+        )
     files = {f"{FOLDER}/{name}": text for name, text in written.items()}
     return {**files, ARCHIVE: archive(written)}
 
