@@ -94,6 +94,7 @@ def collect(
         在网站里的路径到内容。
     """
     written: dict[str, str] = {}
+    owners = book.made.get("packages", "", importlib.metadata.packages_distributions)
     for question in book.questions:
         page = book.pages.get(question.page)
         if page is None or page.name not in texts or page.faults:
@@ -108,7 +109,7 @@ def collect(
         written[f"{question.stem}.ipynb"] = book.made.get(
             f"notebooks/{question.stem}",
             key,
-            partial(make, text, page.cells, page.runs, link, about),
+            partial(make, text, page.cells, page.runs, link, about, owners),
         )
     files = {f"{FOLDER}/{name}": text for name, text in written.items()}
     return {**files, ARCHIVE: archive(written)}
@@ -120,6 +121,7 @@ def make(
     runs: Mapping[str, Run],
     link: Link = lambda _: "",
     about: str = "",
+    owners: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """写出一页的笔记本。
 
@@ -129,12 +131,14 @@ def make(
         runs: 它们的运行结果。
         link: 由站内的去处（`a.md#b`、`#b`）给出网址；没有网址则为空，只留文字。
         about: 排在最前面的一句话，如网址与版本。
+        owners: 模块名到装它的包；没有给就现查，要一秒。
 
     Returns:
         ipynb 文件的内容。
     """
     preamble = PREAMBLE.read_text(encoding="utf-8")
-    needed = list_packages([preamble, *(cell.code for cell in cells)])
+    owners = owners or importlib.metadata.packages_distributions()
+    needed = list_packages([preamble, *(cell.code for cell in cells)], owners)
     setup = SETUP.format(environment=ENVIRONMENT, needed=needed)
     written = [
         _code("setup", setup, HIDDEN),
@@ -172,11 +176,14 @@ def make(
     return str(nbformat.writes(notebook)) + "\n"
 
 
-def list_packages(codes: Iterable[str]) -> dict[str, str]:
+def list_packages(
+    codes: Iterable[str], owners: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
     """给出几段代码导入的包，标准库不算：模块名到 `包==版本`。
 
     Args:
         codes: 源代码。
+        owners: 模块名到装它的包。
     """
     names = set()
     for code in codes:
@@ -185,7 +192,6 @@ def list_packages(codes: Iterable[str]) -> dict[str, str]:
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 names.add(node.module or "")
-    owners = importlib.metadata.packages_distributions()
     tops = sorted({name.partition(".")[0] for name in names})
     return {
         top: f"{owners[top][0]}=={_public_version(owners[top][0])}"
