@@ -408,15 +408,15 @@ class Book:
         shown = drawn[order.index(knobs.default(cell.knobs))]
         return f'{panel}<div class="output" aria-live="polite">{shown}</div>'
 
-    def _sources(self, cell: Cell) -> list[tuple[str, str]]:
+    def _sources(self, cell: Cell) -> dict[str, str]:
         """被引用的定义的名字，和它在 API 参考里的网址。"""
-        links = []
+        links = {}
         for path, section in cell.citations:
             name = f"{path.removesuffix('.py').replace('/', '.')}.{section}"
             target = f"reference/{Path(path).stem}.md"
             url = self.link(self.page.name, target)
             if name.startswith("snippets.") and url is not None:
-                links.append((section, f"{url}#{name}"))
+                links[section] = f"{url}#{name}"
         return links
 
     def check_drawn(self, name: str, content: str) -> None:

@@ -3,9 +3,16 @@
 import ast
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import replace
-from itertools import takewhile
+from itertools import groupby, takewhile
 from typing import Any
 
 from pygments import highlight
@@ -32,10 +39,13 @@ PLAIN = {Name, Operator, Punctuation, Text, Whitespace}
 PLAIN |= {Keyword.Constant, Name.Function.Magic, Name.Variable.Magic, String.Affix}
 # 数与内建的名字一块里有几十个，着色只添元素，不添看头
 PLAIN |= {Number.Integer, Number.Float, Name.Builtin, Name.Builtin.Pseudo}
+PLAIN |= {Operator.Word, Name.Namespace}
 UNSEARCHED = 'data-search-exclude="true"'  # 输出里的数不进搜索
 OBJECT = re.compile(r"<[\w.]+ object>")  # 没有文字的形式
 ATTRIBUTES = re.compile(r'<(table|tr|th)(?: (?:border|class|style)="[^"]*")+')
 SAMPLE = re.compile(r"(?<=<samp>)[^<]*")  # 一段文字输出
+# 着过色的一句导入：前一半，和各个名字
+IMPORTED = re.compile(r"^(.*>from</span> snippets[\w.]* <.*</span> )([\w, ]+)$", re.M)
 SPOKEN = {"True": "是", "False": "否"}
 QUOTED = {String.Single, String.Interpol}
 
@@ -105,11 +115,14 @@ class Sparing(Filter):
     ) -> Iterator[tuple[Any, str]]:
         """逐个给出换过类别的词。"""
         del lexer
+        depth = 0  # 在 f 字符串的几层花括号里
         for token, value in stream:
-            if token in PLAIN:
-                yield Text, value
+            if token is String.Interpol:
+                depth += value.count("{") - value.count("}")
+            if depth or token in QUOTED:
+                yield String.Double, value
             else:
-                yield String.Double if token in QUOTED else token, value
+                yield Text if token in PLAIN else token, value
 
 
 # 交给 pymdownx.highlight：别处的代码，着色与页面上的一样省
@@ -141,15 +154,72 @@ def render_sample(code: str) -> str:
     )
 
 
-def render_code(cell: Cell, name: str, sources: Iterable[tuple[str, str]] = ()) -> str:
+def import_cited(cell: Cell, names: Collection[str]) -> str:
+    r"""给出一块的代码，引用的定义换成导入：全文在 API 参考里。
+
+    Args:
+        cell: 代码块。
+        names: 要换的定义；别的照旧。
+
+    Example:
+        >>> cell = Cell(
+        ...     code="def f(): ...\n\n\nf()",
+        ...     lines=(8, 9, 10, 11),
+        ...     citations=(("snippets/a.py", "f"),),
+        ...     origins=("snippets/a.py:2", "", "", ""),
+        ... )
+        >>> print(import_cited(cell, {"f"}))
+        from snippets.a import f
+        <BLANKLINE>
+        <BLANKLINE>
+        f()
+    """
+    cited = iter(cell.citations)
+    parts: list[str] = []
+    module = ""  # 上一行从哪里导入
+    rows = zip(cell.code.split("\n"), cell.lines, cell.origins, strict=True)
+    for (_, quoted), group in groupby(rows, lambda row: (row[1], bool(row[2]))):
+        lines = [line for line, *_ in group]
+        path, section = next(cited) if quoted else ("", "")
+        if section not in names:
+            parts += lines
+            module = module if not any(lines) else ""
+            continue
+        source = path.removesuffix(".py").replace("/", ".")
+        if source == module:  # 与上一行合成一句，中间的空行不要
+            while not parts[-1]:
+                parts.pop()
+            parts[-1] += f", {section}"
+        else:
+            parts.append(f"from {source} import {section}")
+        module = source
+    return "\n".join(parts)
+
+
+def render_code(cell: Cell, name: str, sources: Mapping[str, str]) -> str:
     """把一块的代码画成 HTML：只留要点，语法着色，可以复制，通往完整的说明。
+
+    折叠的块里，引用的定义只写从哪里导入，点名字去看全文。
 
     Args:
         cell: 代码块。
         name: 整格的 id，复制的按钮要用。
         sources: 引用的定义的名字，和它的完整说明的网址。
     """
-    spans = colour(re.sub(r"\n{3,}", "\n\n", shorten(cell.code)))
+    folded = "hide-input" in cell.tags
+    code = import_cited(cell, sources) if folded else cell.code
+    spans = colour(re.sub(r"\n{3,}", "\n\n", shorten(code)))
+    if folded:
+        spans = IMPORTED.sub(
+            lambda line: (
+                line[1]
+                + re.sub(
+                    r"\w+", lambda n: f'<a href="{sources[n[0]]}">{n[0]}</a>', line[2]
+                )
+            ),
+            spans,
+        )
+        sources = {}
     for knob in cell.knobs:
         literal = render_literal(knob.texts[knob.default])
         line = re.compile(f"^({knob.name} = )({re.escape(literal)})", re.M)
@@ -164,7 +234,7 @@ def render_code(cell: Cell, name: str, sources: Iterable[tuple[str, str]] = ()) 
     links = "".join(
         f'<a class="md-code__button" href="{url}" title="{source} 的完整说明" '
         f'aria-label="{source} 的完整说明"></a>'
-        for source, url in sources
+        for source, url in sources.items()
     )
     # 多一层 span：Material 的脚本于是不逐块量宽，长的页面快一倍
     return (

@@ -19,6 +19,8 @@ ABOVE, BELOW = 0.915, 0.284
 SCRIPTS = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
 ROWS = {"math", "mstyle", "msqrt", "mtd", "mpadded"}  # 内容自成一行
 KEEPING = {"delim-size1", "delim-size4", "katex-inner"}  # 样式认它们里面的 span
+# 带号的数，方括号里的层号：连起来念，一个字不少
+SIGNED = re.compile(r"[−+]?\d+|\[[^\[\]]+\]")
 GAP = '<span class="mspace" style="margin-right:{};"></span>'
 BETWEEN_GAPS = re.compile(GAP.format("([^;]+)") + "([^<]+)" + GAP.format(r"\1"))
 
@@ -32,7 +34,8 @@ def trim(markup: str, *, display: bool) -> tuple[str, ...]:
         display: 是否独占一行；独占一行的不折行。
 
     Returns:
-        先是 MathML，再是一段一段的 HTML：只在段与段之间可以折行；外面须有 `.katex`。
+        先是 MathML，只有一个符号则为空；再是一段一段的 HTML：只在段与段之间可以折行。
+        外面须有 `.katex`。
     """
     # 命名空间网页用不着，留着则每个元素的名字里都有
     root = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", markup))
@@ -40,8 +43,12 @@ def trim(markup: str, *, display: bool) -> tuple[str, ...]:
     (math,) = mathml
     _trim_math(math)
     parts = [ElementTree.tostring(math, "unicode")]
+    symbol = _only(math)
+    if symbol is not None and symbol.text == "".join(visual.itertext()):
+        parts = [""]  # 只有一个符号：念的就是看到的
     for base in visual if display else _join(list(visual)):
-        base.set("aria-hidden", "true")
+        if parts[0]:
+            base.set("aria-hidden", "true")
         parts.append(
             BETWEEN_GAPS.sub(r'<span style="margin:0 \1;">\2</span>', _write(base))
         )
@@ -156,7 +163,7 @@ def _shift(row: Element) -> dict[str, str]:
 
 
 def _trim_math(node: Element) -> list[Element]:
-    """MathML：只有一项的 mrow、semantics 和 TeX 原文不要，逐个字母的单词连起来。
+    """MathML：只有一项的 mrow、semantics 和 TeX 原文不要，单词、负数、层号连起来。
 
     Returns:
         顶替这个元素的。
@@ -176,10 +183,17 @@ def _trim_math(node: Element) -> list[Element]:
     if node.tag != "mrow" or node.attrib:
         return [node]
     if len(node) > 1 and all(map(_is_letter, node)):
-        name = Element("mi")
-        name.text = "".join(node.itertext())
-        return [name]
+        return [_join_text("mi", node)]
+    if SIGNED.fullmatch(text := "".join(node.itertext())) and not any(map(len, node)):
+        return [_join_text("mn" if text[-1].isdigit() else "mtext", node)]
     return [node] if only is None else [only]
+
+
+def _join_text(tag: str, node: Element) -> Element:
+    """把一行里的字连成一个元素。"""
+    joined = Element(tag)
+    joined.text = "".join(node.itertext())
+    return joined
 
 
 def _is_letter(node: Element) -> bool:

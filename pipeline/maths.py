@@ -20,6 +20,7 @@ from pipeline.formula import trim
 from pipeline.katex import HERE, Katex, TexError, find_katex
 
 HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
+ROOT = re.compile(r'(<svg width="400em"[^>]*>)<path d="([^"]*)"></path>')
 # 紧挨着公式时，与它不分在两行的标点：在它前面的，在它后面的
 OPENING = "（「『《“‘(["
 CLOSING = "，。、；：？！）」』》”’…,.;:?!)]%"
@@ -61,7 +62,7 @@ class _Typeset(Treeprocessor):
             if in_heading:
                 # 标题还要进目录、书签和搜索，那里只要一份字：MathML 浏览器自己会排
                 del element.attrib["data-search-exclude"]
-                element.text = self.md.htmlStash.store(parts[0])
+                element.text = self.md.htmlStash.store(parts[0] or parts[1])
             elif display:
                 text = f'<span class="katex">{"".join(parts)}</span>'
                 text = f'<span class="katex-display">{text}</span>'
@@ -113,6 +114,24 @@ class _Typeset(Treeprocessor):
             nodes[-1][-1].tail = closing
         nodes[-1].tail = rest
         parent[at : at + 1 + len(marks)] = nodes
+
+
+def share_roots(content: str) -> str:
+    """相同的根号一页只写一次，后面的指着第一个：一个有 600 字节，有的页有 26 个。
+
+    Args:
+        content: 一页的正文，HTML。
+    """
+    names: dict[str, str] = {}
+
+    def share(match: re.Match[str]) -> str:
+        start, shape = match.groups()
+        if shape in names:  # 写成 href，Material 的脚本会出错
+            return f'{start}<use xlink:href="#{names[shape]}"></use>'
+        names[shape] = f"root-{len(names)}"
+        return f'{start}<path id="{names[shape]}" d="{shape}"></path>'
+
+    return ROOT.sub(share, content)
 
 
 def _unbroken(text: str, child: Element) -> Element:

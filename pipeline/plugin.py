@@ -262,6 +262,7 @@ class BookPlugin(BasePlugin[Settings]):
         warned = self.warnings.get_counts()
         Page.render(page, config, files)
         self.book.check_drawn(name, page.content or "")
+        page.content = maths.share_roots(page.content or "")
         drawn = self.book.pages[name]
         if not drawn.faults and self.warnings.get_counts() == warned:
             saved = {"page": pages.dump(page), "files": drawn.files}

@@ -2,7 +2,7 @@
 
 import griffe
 
-from pipeline.docstrings import HouseSections
+from pipeline.docstrings import HouseSections, undocumented
 
 MODULE = '''
 class Scale:
@@ -45,3 +45,36 @@ def test_sections_of_the_house_are_known_to_griffe() -> None:
         function = module["scale"].docstring
         assert "Returns:\n    两倍的 x。" in function.value
         assert module["bare"].docstring is None
+
+
+def test_source_does_not_repeat_the_docstring() -> None:
+    source = '''\
+class A(B):
+    """甲。"""
+
+    x = 1
+
+    def f(self) -> int:
+        """乙。
+
+        Returns:
+            一。
+        """
+        return 1
+
+
+class E(Exception):
+    """丙。"""
+'''
+    assert (
+        undocumented(source)
+        == '''\
+class A(B):
+    x = 1
+
+    def f(self) -> int:
+        return 1
+
+class E(Exception):
+    """丙。"""'''
+    )

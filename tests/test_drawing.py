@@ -140,7 +140,7 @@ def test_outputs_are_drawn(output: dict[str, Any], expected: str) -> None:
 
 def test_code_is_coloured_sparingly() -> None:
     html = render_code(
-        Cell("def f(x):\n    return x + 1\n\n\n\n\nf(1)", (1,)), "cell-0"
+        Cell("def f(x):\n    return x + 1\n\n\n\n\nf(1)", (1,)), "cell-0", {}
     )
     assert html.startswith(
         '<div class="highlight"><pre tabindex="0"><span><code><span class="k">def'
@@ -152,15 +152,31 @@ def test_code_is_coloured_sparingly() -> None:
 
 
 def test_a_definition_leads_to_its_whole_text() -> None:
-    html = render_code(Cell("f", (1,)), "cell-0", [("f", "../a/#f")])
+    html = render_code(Cell("f", (1,)), "cell-0", {"f": "../a/#f"})
     assert re.findall('<a class="md-code__button" (.*?)></a>', html) == [
         'href="../a/#f" title="f 的完整说明" aria-label="f 的完整说明"'
     ]
 
 
+def test_a_folded_box_imports_what_it_cites() -> None:
+    cell = Cell(
+        "import math\n\n\ndef f():\n    return 1\n\n\nclass G: ...\n\n\nf()",
+        (2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 11),
+        frozenset({"hide-input"}),
+        citations=(("snippets/a.py", "f"), ("snippets/a.py", "G")),
+        origins=("", "", "", "snippets/a.py:2", "snippets/a.py:3", *[""] * 2)
+        + ("snippets/a.py:9", *[""] * 3),
+    )
+    html = render_code(cell, "cell-0", {"f": "../a/#f", "G": "../a/#G"})
+    assert re.sub("</?span[^>]*>", "", html).split("<code>")[1].split("</code>")[0] == (
+        'import math\n\nfrom snippets.a import <a href="../a/#f">f</a>, '
+        '<a href="../a/#G">G</a>\n\nf()\n'
+    )
+    assert 'md-code__button" href' not in html
+
+
 def test_a_string_is_one_element() -> None:
-    html = render_code(Cell("f'甲 {x:.2f} 乙', None", (1,)), "cell-0")
+    html = render_code(Cell("f'甲 {x:.2f} 乙', None", (1,)), "cell-0", {})
     assert re.findall("<span class.*?</span>", html) == [
-        '<span class="s2">\'甲 {</span>',
-        '<span class="s2">:.2f} 乙\'</span>',
+        "<span class=\"s2\">'甲 {x:.2f} 乙'</span>",
     ]
