@@ -34,7 +34,7 @@ from pipeline.citations import Citations
 from pipeline.tools.project import ENVIRONMENT, ROOT, STEMS, mkdocs_command
 
 REPEATS = 5
-LONG_REPEATS = 2  # 冷构建和上千页的构建一次要几分钟
+LONG_REPEATS = 1  # 冷构建和上千页的构建一次要几分钟
 PEERS = ROOT / ".tools" / "peers"  # MyST-NB 装在这里
 HEADER = """\
 ---
