@@ -143,3 +143,14 @@ def test_missing_page_is_told_in_chinese(site: Path) -> None:
     assert soup.h1 is not None
     assert soup.h1.get_text() == "找不到这一页"
     assert soup.select_one("article a")
+
+
+def test_missing_page_stands_alone_where_the_address_is_unknown(
+    small_site: SmallSite,
+) -> None:
+    """不知道网站的网址，找不到页面的那一页就不靠样式和别的页。"""
+    status, output = small_site.build(SITE_URL="")
+    assert status == 0, output
+    soup = parse(small_site.folder / "site" / "404.html")
+    assert soup.select("[href], [src]") == []
+    assert "找不到这一页" in soup.get_text()

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from pipeline.katex import find_node
 from pipeline.tools.addresses import SITE_URL, page_path, transferred, url
@@ -32,7 +32,7 @@ from pipeline.tools.web import FLAGS, find_browser, host_rules, open_browser, se
 TOOLS = ROOT / ".tools" / "node_modules"
 CATEGORIES = ["performance", "accessibility", "best-practices", "seo"]
 HEADER = ["页", "HTML KB", "首次 KB", "请求", "外站", "元素", "宽 px"]
-HEADER += ["CLS", "TBT ms", "性能/无障碍/实践/SEO", "axe", "Nu"]
+HEADER += ["CLS", "转动 ms", "TBT ms", "性能/无障碍/实践/SEO", "axe", "Nu"]
 # Material 模板里的两处，浏览器都不在意：开关用的复选框有 autocomplete，
 # 导航里折叠的标题有空的 tabindex
 THEME_ERRORS = (
@@ -53,7 +53,8 @@ class Reading:
         foreign: 其中向外站要的。
         elements: 元素的个数。
         width: 360 像素宽的窗口里整页的宽。
-        shift: 版面移动 CLS，四种窗口之大者。
+        shift: 版面移动 CLS，四种窗口之大者，转动旋钮时的也算。
+        turn: 转动一个旋钮，到画出来，最慢的毫秒；没有旋钮则为 0。
         blocking: Lighthouse 手机的总阻塞时间，毫秒，几次的中位数。
         scores: Lighthouse 手机的四项得分，几次的中位数。
         axe: axe 查出问题的元素，明暗、桌面与手机四次合计。
@@ -68,6 +69,7 @@ class Reading:
     elements: int
     width: int
     shift: float
+    turn: float
     blocking: float
     scores: Sequence[float]
     axe: int
@@ -79,7 +81,7 @@ class Reading:
         errors = "—" if self.errors is None else str(self.errors)
         sizes = [f"{self.html:.1f}", f"{self.load:.1f}"]
         counts = [self.requests, self.foreign, self.elements, self.width]
-        times = [f"{self.shift:.3f}", f"{self.blocking:.0f}"]
+        times = [f"{self.shift:.3f}", f"{self.turn:.0f}", f"{self.blocking:.0f}"]
         return [
             self.page,
             *sizes,
@@ -89,6 +91,43 @@ class Reading:
             str(self.axe),
             errors,
         ]
+
+
+# 逐个旋钮换遍各值；每换一次，到浏览器画好下一帧为止
+TURN = """async () => {
+  const frame = () => new Promise(requestAnimationFrame)
+  const painted = () => frame().then(() => new Promise(done => setTimeout(done)))
+  let slowest = 0
+  for (const input of document.querySelectorAll(".knobs input")) {
+    const range = input.type === "range"
+    for (let n = 0; n <= (range ? Number(input.max) : 0); n++) {
+      if (range) input.value = n
+      else input.checked = true
+      await painted()
+      const start = performance.now()
+      input.dispatchEvent(new Event("input", { bubbles: true }))
+      await painted()
+      slowest = Math.max(slowest, performance.now() - start)
+    }
+  }
+  return slowest
+}"""
+
+
+def turn_knobs(page: Page) -> float:
+    """把一页的旋钮都转一遍，给出最慢一次的毫秒；浏览器放慢四倍，像一部普通的手机。
+
+    Args:
+        page: 打开的页。
+    """
+    for panel in page.locator(".knobs").all():
+        panel.scroll_into_view_if_needed()
+    page.wait_for_load_state("networkidle")
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    slowest = float(page.evaluate(TURN))
+    session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+    return slowest
 
 
 def read_site(site: Path, pages: Sequence[str], runs: int) -> Iterator[Reading]:
@@ -114,15 +153,16 @@ def read_page(
     errors: Counter[Path] | None,
 ) -> Reading:
     """量一页；外站一律找不到。"""
-    axe, shifts = 0, []
+    axe, shifts, turns = 0, [], []
     for device in DESKTOP, PHONE:
         for scheme in "light", "dark":
             reader = Reader(browser, **device, color_scheme=scheme)
             reader.page.goto(url(page), wait_until="networkidle")
             requests = [u for u in reader.requests if urlsplit(u).scheme != "data"]
-            shifts.append(moved(reader.page))
             width = reader.page.evaluate("document.scrollingElement.scrollWidth")
             elements = reader.page.evaluate("document.querySelectorAll('*').length")
+            turns.append(turn_knobs(reader.page))
+            shifts.append(moved(reader.page))
             lay_out(reader.page)
             found = Axe().run(reader.page, options=VIOLATIONS).response["violations"]
             axe += sum(len(violation["nodes"]) for violation in found)
@@ -138,6 +178,7 @@ def read_page(
         elements=elements,
         width=width,
         shift=max(shifts),
+        turn=max(turns),
         blocking=statistics.median(blocking),
         scores=[
             statistics.median(100 * r["categories"][name]["score"] for r in reports)
