@@ -4,7 +4,7 @@ import html
 import io
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +20,9 @@ from pipeline.formula import trim
 from pipeline.katex import HERE, Katex, TexError, find_katex
 
 HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
+FORMULA = re.compile(r'<span class="katex-base".*?(?=</var>|</div>|\Z)', re.S)
+ITALIC = re.compile(r'<span class="mathnormal"[^>]*>[^<]*')
+DIRECT = re.compile(r'<span class="([^"]*)"[^>]*>([^<]+)')  # 直接在里面的字
 ROOT = re.compile(r'(<svg width="400em"[^>]*>)<path d="([^"]*)"></path>')
 # 紧挨着公式时，与它不分在两行的标点：在它前面的，在它后面的
 OPENING = "（「『《“‘(["
@@ -175,16 +178,20 @@ def assets(content: str, cache: Cache) -> dict[str, str | bytes]:
     css = re.sub(r"/\*.*?\*/", "", css, flags=re.S)
     rules = re.findall(r"\s*([^{}]+?)\s*({[^{}]*})", css)
     classes = set(" ".join(re.findall(r'class="([^"]*)"', content)).split())
-    letters = "".join(sorted(set(content)))
+    upright = ITALIC.sub("", "".join(FORMULA.findall(content)))
+    letters = _set(re.sub(r"<[^>]*>", "", upright))
     kept = "".join(s + body for s, body in rules if _is_used(s, classes))
+    texts = DIRECT.findall(content)
     files: dict[str, str | bytes] = {}
     for face in re.findall(r"@font-face{[^{}]*}", css):
-        if re.findall(r'font-family:"?(\w+)', face)[0] in kept:
+        family = re.findall(r'font-family:"?(\w+)', face)[0]
+        if family in kept:
+            used = _letters(family, rules, texts) or letters
             name = re.findall(r"[\w-]+\.woff2", face)[0]
             font = find_katex() / "fonts" / name
             kept += re.sub(r"src:[^}]*", f'src:url({name}) format("woff2")', face)
-            subset = partial(_subset, font, letters)
-            files[name] = b64decode(cache.get(f"fonts/{name}", letters, subset))
+            subset = partial(_subset, font, used)
+            files[name] = b64decode(cache.get(f"fonts/{name}", used, subset))
     licence = find_katex().parent / "LICENSE"
     return files | {"katex.min.css": kept, "LICENSE": licence.read_bytes()}
 
@@ -195,6 +202,28 @@ def _is_used(selectors: str, classes: set[str]) -> bool:
         set(re.findall(r"(?<!:not\()\.([\w-]+)", selector)) <= classes
         for selector in selectors.split(",")
     )
+
+
+def _letters(
+    family: str,
+    rules: Iterable[tuple[str, str]],
+    texts: Iterable[tuple[str, str]],
+) -> str:
+    """一种字体排到的字；各处都用的，和样式认里面一层的，说不准，给出空的。"""
+    declared = f"font-family:{family}"
+    selectors = ",".join(s for s, body in rules if declared in body and s[0] != "@")
+    if family == "KaTeX_Main" or ">" in selectors:
+        return ""
+    wanted = [{*re.findall(r"\.([\w-]+)", s)} - {"katex"} for s in selectors.split(",")]
+    found = (
+        text for names, text in texts if any(w <= {*names.split()} for w in wanted)
+    )
+    return _set("".join(found))
+
+
+def _set(text: str) -> str:
+    """用到的字，各一个。"""
+    return "".join(sorted({*html.unescape(text)}))
 
 
 def _subset(path: Path, letters: str) -> str:

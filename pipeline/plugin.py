@@ -49,6 +49,7 @@ from pipeline.progress import Progress
 from pipeline.staging import Staging
 
 HERE = Path(__file__).parent
+API_STYLE = "assets/_mkdocstrings.css"  # mkdocstrings 写的
 log = logging.getLogger("mkdocs.plugins.book")
 
 
@@ -292,9 +293,12 @@ class BookPlugin(BasePlugin[Settings]):
             log.error(line)
         if lines and not self.serving:
             raise Abort(f"共 {len(lines)} 处错误，没有发布。")
+        if API_STYLE in config.extra_css:
+            config.extra_css.remove(API_STYLE)  # 由 theme/main.html 加给要它的页
         env.trim_blocks = env.lstrip_blocks = True  # 网页里不留模板的空行
         env.globals |= {
             "config": config,
+            "api_style": API_STYLE,
             "offline": _offline(config),
             "version": shell.version(self.book.root),
             "notebooks": {q.page: notebooks.place(q.stem) for q in self.book.questions},

@@ -142,10 +142,15 @@ def test_fonts_hold_what_the_pages_use_and_no_more(convert: Convert) -> None:
     css = str(files["katex.min.css"])
     named = re.findall(r"url\(([^)]+)\)", css)
     assert {*named, "LICENSE", "katex.min.css"} == set(files)
-    data = files["KaTeX_Math-Italic.woff2"]
-    assert isinstance(data, bytes)
-    font = TTFont(io.BytesIO(data))
-    assert {ord("x"), ord("E")} <= set(font.getBestCmap()) <= set(map(ord, html))
+    for name, letters in {
+        "Main-Regular": "+E",
+        "Math-Italic": "x",
+        "AMS-Regular": "E",
+    }.items():
+        data = files[f"KaTeX_{name}.woff2"]
+        assert isinstance(data, bytes)
+        font = TTFont(io.BytesIO(data))
+        assert set(font.getBestCmap()) == set(map(ord, letters))
     assert font["name"].getDebugName(1) is None, "改过的字体不能用保留的名字"
     assert "SIL Open Font License" in font["name"].getDebugName(13)
     assert b"MIT License" in files["LICENSE"]
