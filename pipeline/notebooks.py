@@ -205,15 +205,15 @@ def _public_version(package: str) -> str:
     return importlib.metadata.version(package).partition("+")[0]
 
 
-def archive(notebooks: Mapping[str, str]) -> bytes:
+def archive(files: Mapping[str, str | bytes]) -> bytes:
     """把几个文件装成一个 zip；内容一样，字节就一样。
 
     Args:
-        notebooks: 文件名到内容。
+        files: 文件名到内容。
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, text in sorted(notebooks.items()):
+        for name, text in sorted(files.items()):
             packed.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
@@ -259,20 +259,30 @@ def _split(text: str) -> Iterator[str | int]:
 
 
 def _markdown(name: str, text: str, link: Link) -> Any:
-    """一格文字：去掉只有网站认得的记号，链接换成网址，示意图换成图片。"""
+    """一格文字，示意图换成图片。"""
     pictures: list[str] = []
 
     def keep(match: re.Match[str]) -> str:
         pictures.append(_picture(match[0]))
         return f"\0{len(pictures) - 1}\0"
 
-    lines = SVG.sub(keep, text.strip()).splitlines()
+    source = simplify(SVG.sub(keep, text), link)
+    source = re.sub("\0(\\d+)\0", lambda match: pictures[int(match[1])], source)
+    return nbformat.v4.new_markdown_cell(source, id=name)
+
+
+def simplify(text: str, link: Link) -> str:
+    """去掉只有网站认得的记号，站内的链接换成网址，没有网址的只留文字。
+
+    Args:
+        text: 一段 Markdown。
+        link: 由站内的去处（`a.md#b`、`#b`）给出网址；没有网址则为空。
+    """
+    lines = text.strip().splitlines()
     for number, line in fences.prose(lines):
         plain = ANCHOR.sub("", re.sub(claims.MARK, "", line))
         lines[number - 1] = LINK.sub(lambda match: _relink(match, link), plain)
-    source = NEWLINE.sub("", "\n".join(lines))
-    source = re.sub("\0(\\d+)\0", lambda match: pictures[int(match[1])], source)
-    return nbformat.v4.new_markdown_cell(source, id=name)
+    return NEWLINE.sub("", "\n".join(lines))
 
 
 def _relink(match: re.Match[str], link: Link) -> str:

@@ -31,6 +31,7 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import CountHandler, get_relative_url
 
 from pipeline import (
+    cards,
     contents,
     drawing,
     faults,
@@ -286,6 +287,10 @@ class BookPlugin(BasePlugin[Settings]):
         )
         for name, data in taken.items():
             files.append(File.generated(config, name, content=data))
+        if self.book.questions:
+            time = int(os.environ.get("SOURCE_DATE_EPOCH") or 1)
+            deck = cards.collect(self.book, texts, address, config.site_name, time)
+            files.append(File.generated(config, cards.PLACE, content=deck))
         lines = self.book.lines()
         for line in lines:
             log.error(line)
@@ -298,6 +303,7 @@ class BookPlugin(BasePlugin[Settings]):
             "version": shell.version(self.book.root),
             "notebooks": {q.page: notebooks.place(q.stem) for q in self.book.questions},
             "archive": notebooks.ARCHIVE,
+            "cards": cards.PLACE,
             "colab": notebooks.colab(config.repo_url),
         }
         if not self.serving:  # 预览时 MkDocs 要在网页里加自动刷新的脚本
