@@ -14,7 +14,7 @@ ONLY ?=
 
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup serve build offline pdf test quick check mutants measure new bench audit card lock clean
+.PHONY: help setup serve build offline pdf release test quick check mutants measure new bench audit card lock clean
 
 help: ## 列出各个命令
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -32,6 +32,12 @@ offline: $(NODE_READY) ## 构建从磁盘打开的网站到 site-offline/，双�
 
 pdf: build ## 把网站印成一份 deep-learning-qa.pdf，要有 Chromium
 	$(BIN)/python -m pipeline.tools.pdf
+
+release: $(NODE_READY) ## 构建要发布的网站：首页上另有 PDF 和离线网站的 zip
+	DOWNLOADS=true $(BIN)/mkdocs build --strict
+	$(MAKE) --no-print-directory offline
+	$(BIN)/python -m pipeline.tools.pack site-offline site/deep-learning-qa-offline.zip
+	$(BIN)/python -m pipeline.tools.pdf site site/deep-learning-qa.pdf
 
 test: $(NODE_READY) ## 运行全部测试，量覆盖率
 	$(BIN)/pytest --cov --cov-report= --numprocesses auto --dist worksteal

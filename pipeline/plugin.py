@@ -37,6 +37,7 @@ from pipeline import (
     faults,
     maths,
     notebooks,
+    offline_copy,
     pages,
     practice,
     search,
@@ -304,6 +305,7 @@ class BookPlugin(BasePlugin[Settings]):
             "notebooks": {q.page: notebooks.place(q.stem) for q in self.book.questions},
             "archive": notebooks.ARCHIVE,
             "cards": cards.PLACE,
+            "copied": not self.serving and not _offline(config),
             "colab": notebooks.colab(config.repo_url),
         }
         if not self.serving:  # 预览时 MkDocs 要在网页里加自动刷新的脚本
@@ -341,6 +343,8 @@ class BookPlugin(BasePlugin[Settings]):
         if self.policy:
             headers = shell.headers(self.policy)
             Path(config.site_dir, "_headers").write_text(headers, encoding="utf-8")
+            if not _offline(config):
+                offline_copy.write(Path(config.site_dir), config.site_name)
         if self.staging and not (config.strict and self.warnings.get_counts()):
             config.site_dir = str(self.staging.target)
             self.staging.publish()
