@@ -14,7 +14,7 @@ ONLY ?=
 
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup serve build offline test quick check mutants measure new bench audit card lock clean
+.PHONY: help setup serve build offline pdf release test quick check mutants measure new bench audit card lock clean
 
 help: ## 列出各个命令
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -29,6 +29,15 @@ build: $(NODE_READY) ## 构建网站到 site/，有一处错误就失败
 
 offline: $(NODE_READY) ## 构建从磁盘打开的网站到 site-offline/，双击 index.html 就能读
 	OFFLINE=true $(BIN)/mkdocs build --strict --site-dir site-offline
+
+pdf: build ## 把网站印成一份 deep-learning-qa.pdf，要有 Chromium
+	$(BIN)/python -m pipeline.tools.pdf
+
+release: $(NODE_READY) ## 构建要发布的网站：首页上另有 PDF 和离线网站的 zip
+	DOWNLOADS=true $(BIN)/mkdocs build --strict
+	$(MAKE) --no-print-directory offline
+	$(BIN)/python -m pipeline.tools.pack site-offline site/deep-learning-qa-offline.zip
+	$(BIN)/python -m pipeline.tools.pdf site site/deep-learning-qa.pdf
 
 test: $(NODE_READY) ## 运行全部测试，量覆盖率
 	$(BIN)/pytest --cov --cov-report= --numprocesses auto --dist worksteal
@@ -72,7 +81,7 @@ lock: $(PYTHON_READY) ## 用最新的版本重写 constraints.txt 和两份 pack
 	for folder in pipeline pipeline/tools; do PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm update --prefix $$folder; done
 
 clean: ## 删除构建的结果和缓存，保留装好的环境
-	rm -rf site site-offline .site-* .cache .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf site site-offline deep-learning-qa.pdf .site-* .cache .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 # 运行一条命令，不显示它写的；失败了才全部显示
 QUIETLY := sh -c 'log=$$(mktemp); "$$@" > $$log 2>&1 || { cat $$log >&2; rm $$log; exit 1; }; rm $$log' quietly

@@ -27,6 +27,7 @@ from pipeline.execution import ENVIRONMENT
 from pipeline.runs import Run
 
 PREAMBLE = Path(__file__).with_name("preamble.py")
+VARIANTS = Path(__file__).with_name("variants.py")
 SETUP = """\
 # @title 装上缺的包，定下线程数
 import importlib.util
@@ -41,6 +42,21 @@ if missing:
     command = [sys.executable, "-m", "pip", "install", "--quiet", *missing]
     subprocess.run(command, check=True)
 """
+# 与 variants.py 的相同：有旋钮的图不裁边，网页上各个设置的图才一样大
+FRAME = """
+
+_plain = {{name: mpl.rcParams[name] for name in {margins}}}
+
+
+def _frame(info):
+    turned = info.raw_cell.startswith({mark!r})
+    set_matplotlib_formats("svg", **({{"bbox_inches": None}} if turned else {{}}))
+    mpl.rcParams.update({margins} if turned else _plain)
+
+
+get_ipython().events.register("pre_run_cell", _frame)
+"""
+KNOBS = "# 旋钮："
 BOX = re.compile(
     r"^/// (?P<kind>[\w-]+)(?: \| (?P<title>.*))?\n(?: {4}.*\n)*"
     r"(?P<body>(?s:.*?))^///$",
@@ -140,10 +156,10 @@ def make(
     owners = owners or importlib.metadata.packages_distributions()
     needed = list_packages([preamble, *(cell.code for cell in cells)], owners)
     setup = SETUP.format(environment=ENVIRONMENT, needed=needed)
-    written = [
-        _code("setup", setup, HIDDEN),
-        _code("style", f"# @title 图的样式\n{preamble}", HIDDEN),
-    ]
+    style = f"# @title 图的样式\n{preamble}"
+    if any(cell.knobs for cell in cells):
+        style += FRAME.format(margins=_margins(), mark=KNOBS)
+    written = [_code("setup", setup, HIDDEN), _code("style", style, HIDDEN)]
     heading, *rest = _split(_unbox(text.strip()))
     first = _markdown("text-0", str(heading), link)
     first.source = "\n\n".join(filter(None, [first.source, about]))
@@ -176,6 +192,15 @@ def make(
     return str(nbformat.writes(notebook)) + "\n"
 
 
+def _margins() -> dict[str, float]:
+    """有旋钮的图四边留的地方；variants.py 只在内核里导入。"""
+    text = VARIANTS.read_text(encoding="utf-8")
+    match = re.search(r"^_MARGINS.*? = (\{.*?^\})", text, re.M | re.S)
+    assert match
+    margins: dict[str, float] = ast.literal_eval(match[1])
+    return margins
+
+
 def list_packages(
     codes: Iterable[str], owners: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
@@ -205,15 +230,15 @@ def _public_version(package: str) -> str:
     return importlib.metadata.version(package).partition("+")[0]
 
 
-def archive(notebooks: Mapping[str, str]) -> bytes:
+def archive(files: Mapping[str, str | bytes]) -> bytes:
     """把几个文件装成一个 zip；内容一样，字节就一样。
 
     Args:
-        notebooks: 文件名到内容。
+        files: 文件名到内容。
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, text in sorted(notebooks.items()):
+        for name, text in sorted(files.items()):
             packed.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
@@ -259,20 +284,30 @@ def _split(text: str) -> Iterator[str | int]:
 
 
 def _markdown(name: str, text: str, link: Link) -> Any:
-    """一格文字：去掉只有网站认得的记号，链接换成网址，示意图换成图片。"""
+    """一格文字，示意图换成图片。"""
     pictures: list[str] = []
 
     def keep(match: re.Match[str]) -> str:
         pictures.append(_picture(match[0]))
         return f"\0{len(pictures) - 1}\0"
 
-    lines = SVG.sub(keep, text.strip()).splitlines()
+    source = simplify(SVG.sub(keep, text), link)
+    source = re.sub("\0(\\d+)\0", lambda match: pictures[int(match[1])], source)
+    return nbformat.v4.new_markdown_cell(source, id=name)
+
+
+def simplify(text: str, link: Link) -> str:
+    """去掉只有网站认得的记号，站内的链接换成网址，没有网址的只留文字。
+
+    Args:
+        text: 一段 Markdown。
+        link: 由站内的去处（`a.md#b`、`#b`）给出网址；没有网址则为空。
+    """
+    lines = text.strip().splitlines()
     for number, line in fences.prose(lines):
         plain = ANCHOR.sub("", re.sub(claims.MARK, "", line))
         lines[number - 1] = LINK.sub(lambda match: _relink(match, link), plain)
-    source = NEWLINE.sub("", "\n".join(lines))
-    source = re.sub("\0(\\d+)\0", lambda match: pictures[int(match[1])], source)
-    return nbformat.v4.new_markdown_cell(source, id=name)
+    return NEWLINE.sub("", "\n".join(lines))
 
 
 def _relink(match: re.Match[str], link: Link) -> str:
@@ -311,6 +346,9 @@ def _run_cell(number: int, cell: Cell, run: Run, count: int) -> Any:
         said = cell.summary or ("作图代码" if cell.caption else "准备代码")
         source = f"# @title {said}\n{source}"
         metadata |= HIDDEN
+    if cell.knobs:
+        names = "、".join(knob.name for knob in cell.knobs)
+        source = f"{KNOBS}换一个 {names}，再运行一次\n{source}"
     written = _code(f"cell-{number}", source, metadata)
     written.execution_count = count
     written.outputs = [_output(output, count) for output in run.outputs]

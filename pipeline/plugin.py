@@ -31,11 +31,13 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import CountHandler, get_relative_url
 
 from pipeline import (
+    cards,
     contents,
     drawing,
     faults,
     maths,
     notebooks,
+    offline_copy,
     pages,
     practice,
     search,
@@ -288,6 +290,10 @@ class BookPlugin(BasePlugin[Settings]):
         )
         for name, data in taken.items():
             files.append(File.generated(config, name, content=data))
+        if self.book.questions:
+            time = int(os.environ.get("SOURCE_DATE_EPOCH") or 1)
+            deck = cards.collect(self.book, texts, address, config.site_name, time)
+            files.append(File.generated(config, cards.PLACE, content=deck))
         lines = self.book.lines()
         for line in lines:
             log.error(line)
@@ -303,6 +309,8 @@ class BookPlugin(BasePlugin[Settings]):
             "version": shell.version(self.book.root),
             "notebooks": {q.page: notebooks.place(q.stem) for q in self.book.questions},
             "archive": notebooks.ARCHIVE,
+            "cards": cards.PLACE,
+            "copied": not self.serving and not _offline(config),
             "colab": notebooks.colab(config.repo_url),
         }
         if not self.serving:  # 预览时 MkDocs 要在网页里加自动刷新的脚本
@@ -340,6 +348,8 @@ class BookPlugin(BasePlugin[Settings]):
         if self.policy:
             headers = shell.headers(self.policy)
             Path(config.site_dir, "_headers").write_text(headers, encoding="utf-8")
+            if not _offline(config):
+                offline_copy.write(Path(config.site_dir), config.site_name)
         if self.staging and not (config.strict and self.warnings.get_counts()):
             config.site_dir = str(self.staging.target)
             self.staging.publish()

@@ -154,6 +154,40 @@ def test_a_notebook_runs_without_the_project(tmp_path: Path) -> None:
     assert [*rerun.differing(path)] == ["cell-0"]
 
 
+KNOB_PAGE = """\
+# Q1：甲？
+
+```python
+import matplotlib.pyplot as plt
+```
+
+```python knobs={"k": [1, 2]} caption="图 1：乙" alt="丙 {k}"
+k = 1  # 斜率
+plt.plot([0, k])
+plt.show()
+```
+
+```python caption="图 2：丁" alt="戊"
+plt.plot([0, 1])
+plt.show()
+```
+"""
+
+
+def test_a_figure_with_a_knob_is_drawn_as_on_the_page(small_site: SmallSite) -> None:
+    small_site.write({"docs/a.md": KNOB_PAGE})
+    config = small_site.folder / "mkdocs.yml"
+    text = config.read_text(encoding="utf-8")
+    text = text.replace("nav: [a.md, index.md]", "nav: [index.md, 问题: [Q1 甲: a.md]]")
+    config.write_text(text, encoding="utf-8")
+    status, output = small_site.build()
+    assert status == 0, output
+    path = small_site.folder / "site" / "notebooks" / "a.ipynb"
+    cells = nbformat.read(path, as_version=4).cells
+    assert "# 旋钮：换一个 k，再运行一次\nk = 1" in [c.source for c in cells][4]
+    assert [*rerun.differing(path)] == []
+
+
 def test_the_site_offers_the_notebook_and_tells_its_version(
     small_site: SmallSite,
 ) -> None:

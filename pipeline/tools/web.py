@@ -58,6 +58,8 @@ def serve(folder: Path) -> Iterator[int]:
         stop = asyncio.Event()
         started.set_result((asyncio.get_running_loop(), stop, socket.getsockname()[1]))
         await stop.wait()
+        server.stop()
+        await server.close_all_connections()
 
     thread = threading.Thread(target=asyncio.run, args=[run()])
     thread.start()

@@ -1,4 +1,4 @@
-// 手撕与自测的程序：读者快读到了才取。从磁盘打开时也行，所以不用模块。
+// 手撕、自测、离线副本的程序：读者快读到了才取。从磁盘打开时也行，所以不用模块。
 {
   const folder = new URL(".", document.currentScript.src)
   const loaded = new Set()
@@ -10,7 +10,7 @@
     document.head.append(script)
   }
   const watch = () => {
-    for (const name of ["exercise", "quiz"]) {
+    for (const name of ["exercise", "quiz", "offline"]) {
       const first = document.querySelector(`.${name}`)
       if (!first) continue
       new IntersectionObserver((seen, watching) => {
@@ -20,6 +20,7 @@
       }, { rootMargin: "50%" }).observe(first)
     }
   }
+  if (navigator.serviceWorker?.controller) load("offline") // 读的是离线副本：看看有没有新的
   // 从磁盘打开时 document$ 不响，好在每次都是重新加载
   if (location.protocol === "file:") watch()
   else document$.subscribe(watch)
