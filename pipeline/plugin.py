@@ -258,7 +258,10 @@ class BookPlugin(BasePlugin[Settings]):
         """渲染一页；与上次凭的一样，就用上次的。"""
         name = page.file.src_uri
         key = self.site + self.book.key(name, page.markdown or "")
-        if (saved := self.book.made.load(f"pages/{name}", key)) is not None:
+        # API 参考总要渲染：mkdocstrings 由此知道有哪些定义，别处的链接才找得到
+        drawn_once = "\n::: " not in (page.markdown or "")
+        saved = self.book.made.load(f"pages/{name}", key) if drawn_once else None
+        if saved is not None:
             pages.restore(page, saved["page"], files)
             self.book.pages[name].files = saved["files"]
             return
