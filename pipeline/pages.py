@@ -6,10 +6,11 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from material.plugins.search.plugin import Parser, SearchIndex
+from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import AnchorLink, TableOfContents
@@ -58,6 +59,53 @@ def restore(page: Page, saved: dict[str, Any], files: Files) -> None:
         for name, links in saved["links"].items()
         if (file := files.get_file_from_path(name)) is not None
     }
+
+
+def definitions(page: Page, config: MkDocsConfig) -> list[list[Any]]:
+    """mkdocstrings 在一页上见到的定义，别处的链接要找它们。
+
+    Args:
+        page: `render` 刚刚做完的一页。
+        config: MkDocs 的设置。
+
+    Returns:
+        各个定义的名字、域、种类、优先的次序、锚；不是 API 参考的页为空。
+    """
+    if "\n::: " not in (page.markdown or ""):
+        return []
+    plugin: Any = config.plugins["mkdocstrings"]
+    return [
+        [item.name, item.domain, item.role, item.priority, anchor]
+        for item in plugin.handlers.inventory.values()
+        for url, _, anchor in [item.uri.partition("#")]
+        if url == page.url
+    ]
+
+
+def register(page: Page, config: MkDocsConfig, found: Iterable[list[Any]]) -> None:
+    """把 `definitions` 记下的告诉 mkdocstrings 与 autorefs，如同渲染过。
+
+    Args:
+        page: 读回来的一页。
+        config: MkDocs 的设置。
+        found: 记下的定义。
+    """
+    titles = {link.id: link.title for link in _walk(page.toc)}
+    for name, domain, role, priority, anchor in found:
+        plugin: Any = config.plugins["mkdocstrings"]
+        autorefs: Any = config.plugins["autorefs"]
+        plugin.get_handler("python")  # 它于是写出样式和定义的清单
+        own, title = name == anchor, titles.get(anchor)
+        autorefs.register_anchor(page, name, anchor, title=title, primary=own)
+        plugin.handlers.inventory.register(
+            name, domain, role, f"{page.url}#{anchor}", priority
+        )
+
+
+def _walk(links: Iterable[AnchorLink]) -> Iterator[AnchorLink]:
+    for link in links:
+        yield link
+        yield from _walk(link.children)
 
 
 def _dump_link(link: AnchorLink) -> list[Any]:

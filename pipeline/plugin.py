@@ -258,11 +258,9 @@ class BookPlugin(BasePlugin[Settings]):
         """渲染一页；与上次凭的一样，就用上次的。"""
         name = page.file.src_uri
         key = self.site + self.book.key(name, page.markdown or "")
-        # API 参考总要渲染：mkdocstrings 由此知道有哪些定义，别处的链接才找得到
-        drawn_once = "\n::: " not in (page.markdown or "")
-        saved = self.book.made.load(f"pages/{name}", key) if drawn_once else None
-        if saved is not None:
+        if (saved := self.book.made.load(f"pages/{name}", key)) is not None:
             pages.restore(page, saved["page"], files)
+            pages.register(page, config, saved["definitions"])
             self.book.pages[name].files = saved["files"]
             return
         warned = self.warnings.get_counts()
@@ -271,7 +269,11 @@ class BookPlugin(BasePlugin[Settings]):
         page.content = maths.share_roots(page.content or "")
         drawn = self.book.pages[name]
         if not drawn.faults and self.warnings.get_counts() == warned:
-            saved = {"page": pages.dump(page), "files": drawn.files}
+            saved = {
+                "page": pages.dump(page),
+                "files": drawn.files,
+                "definitions": pages.definitions(page, config),
+            }
             self.book.made.save(f"pages/{name}", key, saved)
 
     @event_priority(100)
