@@ -11,8 +11,17 @@ from bs4 import BeautifulSoup
 
 from pipeline import contents
 from pipeline.tools.addresses import page_path, resolve
-from pipeline.tools.project import CONFIG, PAGES, ROOT, STEMS
+from pipeline.tools.project import (
+    CONFIG,
+    PAGES,
+    ROOT,
+    STEMS,
+    mkdocs_command,
+    read_tree,
+    run,
+)
 from tests.built import BASE, address, broken_links, html_pages, parse
+from tests.conftest import UNMEASURED
 from tests.sources import cells_of
 
 LOADING = {  # 浏览器不等点击就会去取的
@@ -100,6 +109,21 @@ def test_every_formula_is_typeset(site: Path) -> None:
     ]
     assert formulas
     assert all(formula.select_one(".katex-base, math") for formula in formulas)
+
+
+def test_a_site_read_back_is_the_same(site: Path, tmp_path: Path) -> None:
+    """从缓存读回来的各页，连 API 参考里的链接，与刚画的一样。"""
+    assert site.is_dir()  # 缓存已经满了
+    for name in "first", "second":
+        command = mkdocs_command(
+            "build", "--strict", "--site-dir", str(tmp_path / name)
+        )
+        status, output = run(ROOT, *command, **UNMEASURED)
+        assert status == 0, output
+    first, second = read_tree(tmp_path / "first"), read_tree(tmp_path / "second")
+    assert second == first
+    links = parse(page_path(tmp_path / "second", "reference/temporal_conv"))
+    assert links.select("a.autorefs-internal")
 
 
 def test_links_and_anchors_lead_somewhere(site: Path) -> None:
