@@ -41,7 +41,10 @@ Groups = list[list[dict[str, Any]]]
 
 QUERIES = list(read_queries())
 UNLISTED = "cheatsheet/", "practice/", "quiz/"  # 别的页上都有，搜索里不收
-NOISE = ".feedback, .take-away, .headerlink, .claim, .katex, pre, svg, bdi, .data, .cell summary"
+NOISE = (
+    ".feedback, .take-away, .offline, .headerlink, .claim, .katex, pre, svg, bdi, .data"
+)
+NOISE += ", .cell summary"
 
 
 def test_short_terms_stay_whole_and_long_ones_are_cut() -> None:
