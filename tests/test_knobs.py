@@ -1,6 +1,8 @@
 """旋钮：读、运行、画；写错了怎么说。"""
 
 import gzip
+import importlib
+import inspect
 import itertools
 import json
 import os
@@ -259,6 +261,18 @@ def turn_shown(cell: Tag, data: dict[str, Any], setting: Sequence[int]) -> str:
     return cell.select("pre code")[0].get_text()
 
 
+def whole(code: str) -> str:
+    """折叠的块从项目导入的定义，换成它们的全文：页面的内核里不许导入项目的模块。"""
+    return re.sub(
+        r"(?m)^from (snippets[\w.]*) import (.+)$",
+        lambda line: "\n\n".join(
+            inspect.getsource(getattr(importlib.import_module(line[1]), name))
+            for name in line[2].split(", ")
+        ),
+        code,
+    )
+
+
 def compare(site: Path, stem: str, chance: random.Random, count: int = 1) -> int:
     """一页的旋钮各随便转 `count` 次，与照网页上的代码运行的比，给出比了几次。"""
     soup = BeautifulSoup(page_path(site, stem).read_text("utf-8"), "html.parser")
@@ -279,7 +293,7 @@ def compare(site: Path, stem: str, chance: random.Random, count: int = 1) -> int
                 expected[key] = name, code, setting, output
                 written.append((key, turn_shown(cell, data, setting)))
                 written.append((f"back-{name}-{n}", f"{VARIANTS}.before()"))
-        written.append((name, code))
+        written.append((name, whole(code)))
     last = max(n for n, (key, _) in enumerate(written) if key in expected)
     cells = [nbformat.v4.new_code_cell(code, id=key) for key, code in written]
     notebook = nbformat.v4.new_notebook(cells=cells[: last + 1])
