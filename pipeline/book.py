@@ -16,7 +16,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -47,7 +47,7 @@ from pipeline import (
     timings,
     typography,
 )
-from pipeline.cache import Cache, program_stamp
+from pipeline.cache import Cache, digest, program_stamp
 from pipeline.cells import Cell
 from pipeline.citations import Citations
 from pipeline.execution import Executor
@@ -76,6 +76,7 @@ class Page:
         drawn: 画好的各个代码块，HTML。
         files: 随它生成的文件，网址到内容。
         faults: 查出的错误。
+        keys: 交给 Markdown 的正文到 `Book.key`。
         lines: 全文的各行。
         front: 页首有几行。
         prose: 页首与围栏之外的行号与文字。
@@ -90,6 +91,7 @@ class Page:
     drawn: dict[int, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     faults: set[Fault] = field(default_factory=set)
+    keys: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(init=False)
     front: int = field(init=False)
     prose: list[tuple[int, str]] = field(init=False)
@@ -301,13 +303,17 @@ class Book:
             text: `prepare` 给出的正文。
         """
         page = self.pages[name]
+        if text in page.keys:
+            return page.keys[text]
         marks = {mark: self._describe(mark) for mark in re.findall(claims.MARK, text)}
         modules = {}
         if "\n::: " in text:  # API 参考读的是源码
             for path in sorted(self.root.glob("snippets/**/*.py")):
                 modules[str(path.relative_to(self.root))] = path.read_text("utf-8")
-        drawn = [*map(asdict, page.cells)], [*map(asdict, page.runs.values())]
-        return json.dumps([text, drawn, marks, modules], default=sorted)
+        drawn = [*page.cells, *page.runs.values()]
+        whole = json.dumps([text, drawn, marks, modules], default=_plain)
+        page.keys[text] = digest(whole)
+        return page.keys[text]
 
     @property
     def trouble(self) -> OSError | None:
@@ -576,7 +582,7 @@ class Book:
         chosen = self._drills(self.exercises, stem)
         source = module.read_text(encoding="utf-8")
         draw = partial(exercises.draw_boxes, chosen, source)
-        key = json.dumps([source, [*map(asdict, chosen)]])
+        key = json.dumps([source, chosen], default=_plain)
         boxes: str = self.made.get(f"exercises/{stem}", key, draw)
         return boxes
 
@@ -650,6 +656,11 @@ class Book:
             return timings.tabulate(timings.read_timings(data), stem)
         except timings.TimingsError as error:
             raise directives.DirectiveError(str(error)) from error
+
+
+def _plain(value: Any) -> Any:
+    """JSON 写不出的：数据类的各项，集合的各个元素。"""
+    return sorted(value) if isinstance(value, frozenset) else vars(value)
 
 
 class _Draw(Preprocessor):

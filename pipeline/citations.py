@@ -11,6 +11,8 @@ from pipeline.faults import Fault
 
 FORM = re.compile(r'^\s*-+8<-+\s+"(?P<path>[^":]+)(?::(?P<section>[\w-]+))?"$')
 LIKE = re.compile(r"^\s*-+8<-+(?!\s*\[)")
+MARK = re.compile(r"8<-+\s+\[(start|end):([\w-]+)\]")
+DEFINED = re.compile(r"^(?:async def|def|class) (\w+)", re.M)
 
 
 class Citations:
@@ -99,22 +101,19 @@ class Citations:
 
 
 def _section_faults(path: str, text: str, section: str) -> Iterator[str]:
-    counts = {
-        kind: len(re.findall(rf"8<-+\s+\[{kind}:{section}\]", text))
-        for kind in ("start", "end")
-    }
-    if not any(counts.values()):
+    found = [mark[1] for mark in MARK.finditer(text) if mark[2] == section]
+    if not found:
         yield f"{path} 里没有「{section}」这一段；请改段名，或在定义前后加上标记"
         return
-    for kind, count in counts.items():
-        if count != 1:
+    for kind in ("start", "end"):
+        if (count := found.count(kind)) != 1:
             yield (
                 f"{path} 里 [{kind}:{section}] 应恰有 1 个，实有 {count} 个；"
                 f"请{'补上' if count == 0 else '只留'}一行 # --8<-- [{kind}:{section}]"
             )
-    body = re.search(rf"\[start:{section}\](.*?)\[end:{section}\]", text, re.S)
-    definition = rf"^(?:async def|def|class) {section}\b"
-    if body and path.endswith(".py") and not re.search(definition, body[1], re.M):
+    _, _, rest = text.partition(f"[start:{section}]")
+    body, end, _ = rest.partition(f"[end:{section}]")
+    if end and path.endswith(".py") and section not in DEFINED.findall(body):
         yield (
             f"{path} 的「{section}」段里没有名为 {section} 的定义；"
             "段名应与其中的 def 或 class 相同"

@@ -307,6 +307,7 @@ class BookPlugin(BasePlugin[Settings]):
         if API_STYLE in config.extra_css:
             config.extra_css.remove(API_STYLE)  # 由 theme/main.html 加给要它的页
         env.trim_blocks = env.lstrip_blocks = True  # 网页里不留模板的空行
+        env.bytecode_cache = shell.Templates(self.book.made)
         env.globals |= {
             "config": config,
             "api_style": API_STYLE,
