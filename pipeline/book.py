@@ -14,11 +14,12 @@ import html
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -210,18 +211,24 @@ class Book:
                 page.runs = runs.read_runs(entry)
             else:
                 stale.append((page, notebook))
+        # 它的线程不拦着进程退出：Ctrl-C 不必等 nbclient 发现内核没了
         with (
             self.progress(len(stale)) as progress,
-            ThreadPoolExecutor(os.cpu_count()) as pool,
+            ThreadPool(os.cpu_count()) as pool,
         ):
-            running = [pool.submit(self._run_page, *work, progress) for work in stale]
             try:
+                works = [(*work, progress) for work in stale]
+                running = [pool.apply_async(self._run_page, work) for work in works]
                 for job in running:
-                    job.result()
+                    # 信号可能由正在启动内核的线程收下：不时醒来，才看得见
+                    while not job.ready():
+                        job.wait(0.1)
+                    job.get()
             except BaseException:  # Ctrl-C 也是
                 self.stopped = True
-                while wait(running, timeout=0.1).not_done:
+                for _ in range(5):  # 正在启动的内核，下一次才看得见
                     execution.kill_kernels()
+                    time.sleep(0.1)
                 raise
 
     def _run_page(self, page: Page, notebook: str, progress: Progress) -> None:

@@ -127,6 +127,7 @@ def kill_kernels() -> None:
         with contextlib.suppress(psutil.Error):
             if "ipykernel_launcher" in child.cmdline():
                 child.kill()
+                child.wait(1)  # 收走，不留下僵尸
 
 
 def _explain(error: Exception) -> str:

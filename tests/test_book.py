@@ -1,9 +1,12 @@
 """这本书：不经 MkDocs，读一页、画一页。"""
 
 import re
+import signal
+import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from markdown import Markdown
@@ -11,6 +14,7 @@ from markdown import Markdown
 from pipeline.book import Book
 from pipeline.citations import Citations
 from pipeline.contents import GeneratedPage, Question
+from pipeline.execution import Executor
 from pipeline.katex import Katex
 
 SNIPPET = '# --8<-- [start:f]\ndef f():\n    """甲。"""\n# --8<-- [end:f]\n'
@@ -269,3 +273,26 @@ def test_cheatsheet_has_what_the_pages_have(book: Book, asked: str, said: str) -
     assert 'id="a"' in html
     draw(book, "<!-- cheatsheet: some -->\n", "sheet.md")
     assert "cheatsheet 的参数应是 all" in book.lines("sheet.md")[-1]
+
+
+def test_an_interrupt_is_seen_whichever_thread_the_system_hands_it_to(
+    book: Book,
+) -> None:
+    """系统可以把 SIGINT 交给任何一个线程，如正在启动内核的；处理它的总是主线程。"""
+    over = threading.Event()
+
+    def execute(*_: object) -> list[dict[str, Any]]:
+        time.sleep(0.5)  # 主线程在等了
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        over.wait(60)
+        return []
+
+    book.execute = cast(Executor, execute)
+    book.execute.versions = {}
+    book.read("a.md", "```python\n1\n```\n")
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        book.run()
+    assert time.monotonic() - begin < 30
+    over.set()
+    assert book.stopped
