@@ -18,6 +18,7 @@ from markdown.util import AtomicString
 from pipeline.cache import Cache
 from pipeline.formula import trim
 from pipeline.katex import HERE, Katex, TexError, find_katex
+from pipeline.stylesheet import keep_used
 
 HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
 FORMULA = re.compile(r'<span class="katex-base".*?(?=</var>|</div>|\Z)', re.S)
@@ -180,7 +181,9 @@ def assets(content: str, cache: Cache) -> dict[str, str | bytes]:
     classes = set(" ".join(re.findall(r'class="([^"]*)"', content)).split())
     upright = ITALIC.sub("", "".join(FORMULA.findall(content)))
     letters = _set(re.sub(r"<[^>]*>", "", upright))
-    kept = "".join(s + body for s, body in rules if _is_used(s, classes))
+    plain = re.sub(r"@font-face{[^{}]*}", "", css)
+    key = f"{plain}\n{sorted(classes)}"
+    kept = cache.get("styles/katex", key, partial(keep_used, plain, classes))
     texts = DIRECT.findall(content)
     files: dict[str, str | bytes] = {}
     for face in re.findall(r"@font-face{[^{}]*}", css):
@@ -194,14 +197,6 @@ def assets(content: str, cache: Cache) -> dict[str, str | bytes]:
             files[name] = b64decode(cache.get(f"fonts/{name}", used, subset))
     licence = find_katex().parent / "LICENSE"
     return files | {"katex.min.css": kept, "LICENSE": licence.read_bytes()}
-
-
-def _is_used(selectors: str, classes: set[str]) -> bool:
-    """有没有一个选择器要的类都在 `classes` 里。"""
-    return not selectors.startswith("@") and any(
-        set(re.findall(r"(?<!:not\()\.([\w-]+)", selector)) <= classes
-        for selector in selectors.split(",")
-    )
 
 
 def _letters(

@@ -42,6 +42,7 @@ from pipeline import (
     practice,
     search,
     shell,
+    stylesheet,
 )
 from pipeline.book import Book
 from pipeline.citations import Citations
@@ -350,8 +351,12 @@ class BookPlugin(BasePlugin[Settings]):
 
     @event_priority(-100)
     def _publish(self, config: MkDocsConfig) -> None:
-        """写上响应头，换上新网站；严格构建有警告时不换，MkDocs 随后自己停下。"""
+        """裁好样式表，写上响应头，换上新网站。
+
+        严格构建有警告时不换，MkDocs 随后自己停下。
+        """
         if self.policy:
+            stylesheet.trim_theme(Path(config.site_dir), self.book.made)
             headers = shell.headers(self.policy)
             Path(config.site_dir, "_headers").write_text(headers, encoding="utf-8")
             if not _offline(config):

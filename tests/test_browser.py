@@ -16,7 +16,7 @@ from tests.built import broken_links
 from tests.conftest import UNMEASURED
 from tests.queries import Query, read_queries
 
-FIRST_LOAD = 145_000
+FIRST_LOAD = 131_000
 TEXT_COLOURS = """elements => elements.map(e => {
   const parse = colour => colour.match(/[\\d.]+/g).map(Number)
   const opaque = e => {
