@@ -291,8 +291,13 @@ def serving(folder: Path, port: int) -> Iterator[Callable[..., float]]:
     command = mkdocs_command("serve", "-a", f"127.0.0.1:{port}")
     address = f"http://127.0.0.1:{port}"
     with (folder / "serve.log").open("w") as log:
+        root = {"SITE_URL": ""}  # 网页就在根上，不在发布的那个文件夹里
         process = subprocess.Popen(
-            command, cwd=folder, env=os.environ | ENVIRONMENT, stdout=log, stderr=log
+            command,
+            cwd=folder,
+            env=os.environ | ENVIRONMENT | root,
+            stdout=log,
+            stderr=log,
         )
 
     def wait(path: str, text: str) -> None:
