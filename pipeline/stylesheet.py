@@ -11,11 +11,11 @@ import tinycss2
 
 from pipeline.cache import Cache, digest
 
-ATTRIBUTE = re.compile(r'\b([\w-]+)="([^"]*)"')
+WRITTEN = r"(?:dir|data-md-color-[\w-]+)"  # 值都写在网页里的属性，脚本不另造
+NAMES = re.compile(rf'\b(?:class|{WRITTEN})="([^"]*)"')
 WORD = re.compile(r"[\w-]+")
 ICON = re.compile(r'(--[\w-]+):url\((?:"(?:[^"\\]|\\.)*"|[^)"]*)\);?')
 VARIABLE = re.compile(r"var\((--[\w-]+)")
-CHOSEN = {"dir"}  # 页面一旦写定就不变的属性；`data-md-color-…` 也是
 
 
 def keep_used(css: str, words: Collection[str]) -> str:
@@ -72,7 +72,7 @@ def _needs(selector: list[Any]) -> set[str]:
     for token in selector:
         if token.type == "[] block":
             name, _, value = tinycss2.serialize(token.content).partition("=")
-            if name in CHOSEN or name.startswith("data-md-color-"):
+            if re.fullmatch(WRITTEN, name):
                 needed.add(value.strip("\"'"))
     return needed
 
@@ -89,9 +89,8 @@ def trim_theme(site: Path, cache: Cache) -> None:
     pages = {path: path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
     words: set[str] = set()
     for text in pages.values():
-        for name, value in ATTRIBUTE.findall(text):
-            if name in {"class", *CHOSEN} or name.startswith("data-md-color-"):
-                words.update(value.split())
+        for value in NAMES.findall(text):
+            words.update(value.split())
     for folder in "javascripts", "practice":
         for path in site.glob(f"assets/{folder}/*.js"):
             words.update(WORD.findall(path.read_text(encoding="utf-8")))
