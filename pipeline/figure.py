@@ -1,6 +1,7 @@
 """把 matplotlib 的 SVG 整理成能内嵌的图：小、随明暗变色、id 不冲突。"""
 
 import re
+from itertools import chain
 from xml.etree import ElementTree
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -79,6 +80,7 @@ def tidy_svg(svg: str, prefix: str, alt: str) -> str:
         element[:] = [kept for child in element for kept in _unwrap(child)]
     _join(root)
     _join_markers(root, prefix)
+    _shorten(root)
     for name in "version", "height":
         root.attrib.pop(name, None)
     root.attrib |= INHERITED | {
@@ -174,6 +176,68 @@ def _is_beside_ticks(element: ElementTree.Element) -> bool:
         or element.get("stroke") == COLOURS["#b0b0b0"]
         or (element.tag == f"{SVG}g" and all(e.tag == f"{SVG}text" for e in element))
     )
+
+
+def _shorten(root: ElementTree.Element) -> None:
+    """只装着一件东西的 `<g>` 并进去；相邻而样子相同的线合成一条，坐标写成相对的。"""
+    for parent in list(root.iter()):
+        kept: list[ElementTree.Element] = []
+        for child in parent:
+            if child.tag == f"{SVG}g" and len(child) == 1:
+                inner = child[0]
+                if child.attrib.keys().isdisjoint(inner.attrib):
+                    inner.attrib |= child.attrib
+                    child = inner
+            last = kept[-1] if kept else ElementTree.Element("")
+            if _is_line(child) and child.attrib | {"d": ""} == last.attrib | {"d": ""}:
+                last.attrib["d"] += f" {child.attrib['d']}"
+            else:
+                kept.append(child)
+        parent[:] = kept
+    for path in root.iter(f"{SVG}path"):
+        path.attrib["d"] = _relative(path.attrib["d"])
+
+
+def _is_line(element: ElementTree.Element) -> bool:
+    """只有描边、不透明的线：分几笔画都一样。"""
+    look = element.attrib
+    marked = any("marker" in name or "opacity" in name for name in look)
+    return element.tag == f"{SVG}path" and look.get("fill") == "none" and not marked
+
+
+def _relative(path: str) -> str:
+    """把路径写短：每一点从上一点量起，数字之间省去不必要的空格。
+
+    Args:
+        path: 命令只有 M、L、Q、C、z，数字至多一位小数。
+
+    Example:
+        >>> _relative("M 48.6 173.5 L 49.1 173.5 L 49.1 7 L 50 8 z M 1 1 1.5 0")
+        'M48.6 173.5h.5v-166.5l.9 1zM1 1l.5-1'
+    """
+    written, last = "", (0, 0)
+    for command, text in re.findall(r"([MLQCz])([^MQCz]*)", path):
+        # 单位是十分之一，加减才没有误差
+        numbers = [round(10 * float(n)) for n in text.replace("L", " ").split()]
+        points = list(zip(numbers[::2], numbers[1::2], strict=True))
+        if command == "M":
+            last, *points = points
+            written += f"M{last[0] / 10:g} {last[1] / 10:g}"
+        size = {"Q": 2, "C": 3}.get(command, 1)
+        for at in range(0, len(points), size):
+            steps = [(x - last[0], y - last[1]) for x, y in points[at : at + size]]
+            last = points[at + size - 1]
+            match steps:
+                case [(step, 0)]:
+                    name, values = "h", [step]
+                case [(0, step)]:
+                    name, values = "v", [step]
+                case _:
+                    name = "l" if size == 1 else command.lower()
+                    values = [*chain(*steps)]
+            written += name + " ".join(f"{value / 10:g}" for value in values)
+        written += "z" if command == "z" else ""
+    return re.sub(r"(?<!\d)0(?=\.)", "", written.replace(" -", "-"))
 
 
 def _tidy_attributes(element: ElementTree.Element, ids: dict[str, str]) -> None:

@@ -17,12 +17,18 @@ LONG = 20  # 括号里面不折行，除非连起来多于这么多个字符
 # KaTeX_Main 在 1.2em 的行高里，一行在基线上下各有这么高
 ABOVE, BELOW = 0.915, 0.284
 SCRIPTS = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
-ROWS = {"math", "mstyle", "msqrt", "mtd", "mpadded"}  # 内容自成一行
+ROWS = {"math", "msqrt", "mtd", "mpadded"}  # 内容自成一行
+GAPS = {"mspace", "mtext"}  # 没有字，就只是间隔
 KEEPING = {"delim-size1", "delim-size4", "katex-inner"}  # 样式认它们里面的 span
 # 带号的数，方括号里的层号：连起来念，一个字不少
 SIGNED = re.compile(r"[−+]?\d+|\[[^\[\]]+\]")
 GAP = '<span class="mspace" style="margin-right:{};"></span>'
 BETWEEN_GAPS = re.compile(GAP.format("([^;]+)") + "([^<]+)" + GAP.format(r"\1"))
+AFTER_GAP = re.compile(  # 间隔之后是同样大小、左边还没有间隔的字
+    GAP.format("([^;]+)")
+    + r'<span class="((?!mspace|katex-sizing)[^"]*)"'
+    + r'(?: style="((?!margin-left|margin:)[^"]*)")?>'
+)
 
 
 @functools.cache
@@ -34,7 +40,7 @@ def trim(markup: str, *, display: bool) -> tuple[str, ...]:
         display: 是否独占一行；独占一行的不折行。
 
     Returns:
-        先是 MathML，只有一个符号则为空；再是一段一段的 HTML：只在段与段之间可以折行。
+        先是 MathML，一行字而已则为空；再是一段一段的 HTML：只在段与段之间可以折行。
         外面须有 `.katex`。
     """
     # 命名空间网页用不着，留着则每个元素的名字里都有
@@ -42,17 +48,27 @@ def trim(markup: str, *, display: bool) -> tuple[str, ...]:
     mathml, visual = root[0] if display else root
     (math,) = mathml
     _trim_math(math)
-    parts = [ElementTree.tostring(math, "unicode")]
-    symbol = _only(math)
-    if symbol is not None and symbol.text == "".join(visual.itertext()):
-        parts = [""]  # 只有一个符号：念的就是看到的
+    for node in visual.iter():
+        node[:] = [child for child in node if not _is_spare(child)]
+    seen = "".join(visual.itertext())
+    plain = not any(map(len, math)) and _spoken(seen) == _spoken(
+        "".join(math.itertext())
+    )
+    # 没有角标、分数、根号的，念的就是看到的
+    parts = ["" if plain else ElementTree.tostring(math, "unicode")]
     for base in visual if display else _join(list(visual)):
         if parts[0]:
             base.set("aria-hidden", "true")
+        shown = BETWEEN_GAPS.sub(r'<span style="margin:0 \1;">\2</span>', _write(base))
         parts.append(
-            BETWEEN_GAPS.sub(r'<span style="margin:0 \1;">\2</span>', _write(base))
+            AFTER_GAP.sub(r'<span class="\2" style="margin-left:\1;\3">', shown)
         )
     return tuple(parts)
+
+
+def _spoken(text: str) -> str:
+    """念得出的字：没有间隔，没有看不见的「作用于」。"""
+    return re.sub(r"[\s\u200b\u2061]", "", text)
 
 
 def _join(bases: list[Element]) -> list[Element]:
@@ -73,10 +89,21 @@ def _join(bases: list[Element]) -> list[Element]:
 
 
 @functools.cache
+def _css() -> str:
+    return (find_katex() / "katex.min.css").read_text(encoding="utf-8")
+
+
+@functools.cache
 def _styled() -> frozenset[str]:
     """KaTeX 的样式表里有的类；别的类不影响样子。"""
-    css = (find_katex() / "katex.min.css").read_text(encoding="utf-8")
-    return frozenset(re.findall(r"\.([a-z][\w-]*)", css))
+    return frozenset(re.findall(r"\.([a-z][\w-]*)", _css()))
+
+
+@functools.cache
+def _sizes() -> list[tuple[frozenset[str], float]]:
+    """各个字号的类，和它是外面的几倍。"""
+    sizes = re.findall(r"\.(katex-sizing\.[\w.-]+){font-size:([\d.]+)em", _css())
+    return [(frozenset(names.split(".")), float(size)) for names, size in sizes]
 
 
 def _classes(node: Element) -> list[str]:
@@ -101,20 +128,33 @@ def _write(node: Element, kept: bool = False) -> str:
     if node.tag != "span":  # SVG
         return _tag(node.tag, node.attrib, _contents(node))
     classes, style, only = _classes(node), _style(node), _only(node)
-    if "katex-strut" in classes and _is_spare(style):
-        return ""
     if "vlist-t" in classes:
-        return _stack(node, [])
-    if only is not None and "vlist-t" in _classes(only) and not style:
-        return _stack(only, classes)  # 并进外面的一层
+        return _stack(node, [], {})
+    if only is not None and "vlist-t" in _classes(only) and style.keys() <= {"margin"}:
+        return _stack(only, classes, style)  # 并进外面的一层
+    classes, style, contents = _merge(node)
     attributes = _attributes(classes, style)
     if "aria-hidden" in node.attrib:
         attributes["aria-hidden"] = "true"
-    contents = _contents(node)
     return _tag("span", attributes, contents) if attributes or kept else contents
 
 
+def _merge(node: Element) -> tuple[list[str], dict[str, str], str]:
+    """一个元素的类、样式、内容；里面只是几个样子相同的字，就并成一层。"""
+    classes, style, only = _classes(node), _style(node), _only(node)
+    while only is not None and not _classes(only) and not _style(only):
+        only = _only(only)
+    if only is None or style or len(only) or not classes or KEEPING & {*classes}:
+        return classes, style, _contents(node)
+    if only.tag != "span" or not _style(only).keys() <= {"margin-right"}:
+        return classes, style, _contents(node)
+    return [*classes, *_classes(only)], _style(only), _contents(only)
+
+
 def _contents(node: Element) -> str:
+    if [*map(_classes, node)] == [["nulldelimiter"], ["mfrac"], ["nulldelimiter"]]:
+        node[1].set("style", "margin:0 0.12em;")  # 两边的空定界符只占这点宽
+        return _write(node[1])
     kept = not KEEPING.isdisjoint(_classes(node))
     written = [_write(child, kept) + html.escape(child.tail or "") for child in node]
     return html.escape(node.text or "") + "".join(written)
@@ -132,26 +172,44 @@ def _attributes(classes: list[str], style: Mapping[str, str]) -> dict[str, str]:
     return {key: text for key, text in given.items() if text}
 
 
-def _is_spare(strut: Mapping[str, str]) -> bool:
+def _is_spare(node: Element) -> bool:
     """行高放得下的支柱不要。"""
+    strut = _style(node)
     depth = -_em(strut, "vertical-align")
-    return depth <= BELOW and _em(strut, "height") - depth <= ABOVE
+    fits = depth <= BELOW and _em(strut, "height") - depth <= ABOVE
+    return "katex-strut" in _classes(node) and fits
 
 
-def _stack(table: Element, classes: list[str]) -> str:
+def _stack(table: Element, classes: list[str], outer: Mapping[str, str]) -> str:
     """竖排的各项原是一张表，每项靠一根支柱定位；改成叠在同一格里，各按基线偏移。"""
-    rows = [(row, _shift(row)) for row in table[0][0]]
-    (first, style), *others = rows
-    only = _only(first)
-    if not others and only is not None and "katex-sizing" in _classes(only):
-        written = _write(only)  # 单独一个角标：偏移写在外面，不再套一层
-    else:
-        style = {}
-        written = "".join(
-            _tag("span", _attributes(_classes(row), shift), _contents(row))
-            for row, shift in rows
-        )
-    return _tag("span", _attributes([*classes, "vlist"], style), written)
+    rows = [_row(row) for row in table[0][0]]
+    if len(rows) == 1 and {"msupsub", "katex-sizing"} <= {*classes, *rows[0][0]}:
+        ((names, style, contents),) = rows  # 单独一个角标，不必叠
+        return _tag("span", _attributes([*classes, *names], style), contents)
+    written = "".join(
+        _tag("span", _attributes(names, style), contents)
+        for names, style, contents in rows
+    )
+    return _tag("span", _attributes([*classes, "vlist"], outer), written)
+
+
+def _row(row: Element) -> tuple[list[str], dict[str, str], str]:
+    """竖排的一项：类、样式、内容；角标的字号、根号里的一层并进来，长度随字号换算。"""
+    style, classes, only = _shift(row), _classes(row), _only(row)
+    merged = only is not None and (
+        _style(only).keys() == {"padding-left"}
+        or ("katex-sizing" in _classes(only) and not _style(only))
+    )
+    if only is None or not merged:
+        return classes, style, _contents(row)
+    names, inner, contents = _merge(only)
+    sizes = (size for size_names, size in _sizes() if size_names <= {*names})
+    scale = next(sizes, 1)
+    style = {
+        key: f"{round(_em(style, key) / scale + _em(inner, key), 4) + 0:g}em"
+        for key in style | inner
+    }
+    return [*classes, *names], style, contents
 
 
 def _shift(row: Element) -> dict[str, str]:
@@ -163,7 +221,7 @@ def _shift(row: Element) -> dict[str, str]:
 
 
 def _trim_math(node: Element) -> list[Element]:
-    """MathML：只有一项的 mrow、semantics 和 TeX 原文不要，单词、负数、层号连起来。
+    """MathML 是念的：不要间隔、样式、多余的 mrow 和 TeX 原文，单词、负数、层号连起来。
 
     Returns:
         顶替这个元素的。
@@ -171,6 +229,10 @@ def _trim_math(node: Element) -> list[Element]:
     if node.tag == "semantics":
         return _trim_math(node[0])
     kept = [part for child in node for part in _trim_math(child)]
+    if node.tag == "mstyle":
+        return kept
+    if node.tag in GAPS and not (node.text or "").strip():
+        return []
     if node.tag in SCRIPTS:
         # 角标里只许一个：\max 有两个，留下字，不要看不见的「作用于」
         kept = [part for part in kept if part.text != "\u2061"]

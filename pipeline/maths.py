@@ -22,7 +22,7 @@ from pipeline.stylesheet import keep_used
 
 HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
 FORMULA = re.compile(r'<span class="katex-base".*?(?=</var>|</div>|\Z)', re.S)
-ITALIC = re.compile(r'<span class="mathnormal"[^>]*>[^<]*')
+ITALIC = re.compile(r'<span [^>]*class="[^"]*\bmathnormal\b[^>]*>[^<]*')
 DIRECT = re.compile(r'<span class="([^"]*)"[^>]*>([^<]+)')  # 直接在里面的字
 ROOT = re.compile(r'(<svg width="400em"[^>]*>)<path d="([^"]*)"></path>')
 # 紧挨着公式时，与它不分在两行的标点：在它前面的，在它后面的
@@ -66,7 +66,8 @@ class _Typeset(Treeprocessor):
             if in_heading:
                 # 标题还要进目录、书签和搜索，那里只要一份字：MathML 浏览器自己会排
                 del element.attrib["data-search-exclude"]
-                element.text = self.md.htmlStash.store(parts[0] or parts[1])
+                shown = parts[0] or f'<var class="katex">{"".join(parts)}</var>'
+                element.text = self.md.htmlStash.store(shown)
             elif display:
                 text = f'<span class="katex">{"".join(parts)}</span>'
                 text = f'<span class="katex-display">{text}</span>'

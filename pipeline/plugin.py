@@ -307,7 +307,8 @@ class BookPlugin(BasePlugin[Settings]):
             raise Abort(f"共 {len(lines)} 处错误，没有发布。")
         if API_STYLE in config.extra_css:
             config.extra_css.remove(API_STYLE)  # 由 theme/main.html 加给要它的页
-        env.trim_blocks = env.lstrip_blocks = True  # 网页里不留模板的空行
+        env.trim_blocks = True  # 网页里不留模板的空行
+        env.add_extension(shell.Unindented)
         env.bytecode_cache = shell.Templates(self.book.made)
         env.globals |= {
             "config": config,

@@ -85,7 +85,7 @@ def test_points_that_look_alike_are_one_path() -> None:
         if "fill" in m[0].attrib
     }
     points = {
-        shapes[name]: (len(line.attrib["d"].split()) - 5) // 2 + 1
+        shapes[name]: len(re.findall("[hlv]", line.attrib["d"])) - 1
         for line in root.iterfind(f".//{svg}path[@marker-mid]")
         if (name := line.attrib["marker-mid"][5:-1]) in shapes
     }
