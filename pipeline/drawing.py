@@ -1,6 +1,7 @@
 """把代码块和它的输出画成 HTML。"""
 
 import ast
+import functools
 import html
 import re
 from collections.abc import (
@@ -132,6 +133,7 @@ SPARING_LANGUAGES = [
 ]
 
 
+@functools.cache  # 预览时，没有变的代码不再着色；图也是
 def colour(code: str) -> str:
     """给 Python 代码着色，给出 HTML。
 

@@ -1,5 +1,6 @@
 """把 matplotlib 的 SVG 整理成能内嵌的图：小、随明暗变色、id 不冲突。"""
 
+import functools
 import re
 from itertools import chain
 from xml.etree import ElementTree
@@ -31,7 +32,8 @@ class FigureError(ValueError):
     """不能内嵌的 SVG：信息是一句话。"""
 
 
-def unknown_colours(svg: str) -> list[str]:
+@functools.cache
+def unknown_colours(svg: str) -> tuple[str, ...]:
     """给出图里不随明暗变化的颜色，不重复；按值上色而画成位图的不算。
 
     Args:
@@ -39,13 +41,14 @@ def unknown_colours(svg: str) -> list[str]:
     """
     named = re.findall(r"\b(?:fill|stroke|stop-color)(?::\s*|=\")([^;\"]+)", svg)
     known = {*COLOURS, "none", "currentColor", "inherit", "transparent"}
-    return [
+    return tuple(
         colour
         for colour in dict.fromkeys(name.strip().lower() for name in named)
         if colour not in known and not colour.startswith(("url(", "var("))
-    ]
+    )
 
 
+@functools.cache
 def tidy_svg(svg: str, prefix: str, alt: str) -> str:
     """把一张 matplotlib 的图整理成可以放进 HTML 的 `<svg>`。
 
