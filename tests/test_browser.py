@@ -92,6 +92,9 @@ def test_phone(read: Callable[..., Reader], site: Path, page: str) -> None:
     assert [text for text, count in parts if count > 1] == []
     scrollers = reader.page.evaluate(SCROLLERS)
     assert [html for html, reachable in scrollers if not reachable] == []
+    if page in STEMS:  # 一题的公式不必横着滚动，一眼看得全
+        wide = "all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)"
+        assert reader.page.eval_on_selector_all("div.arithmatex", wide) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
