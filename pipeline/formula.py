@@ -50,11 +50,9 @@ def trim(markup: str, *, display: bool) -> tuple[str, ...]:
     _trim_math(math)
     for node in visual.iter():
         node[:] = [child for child in node if not _is_spare(child)]
-    seen = "".join(visual.itertext())
-    plain = not any(map(len, math)) and _spoken(seen) == _spoken(
-        "".join(math.itertext())
-    )
     # 没有角标、分数、根号的，念的就是看到的
+    seen, read = (_spoken("".join(part.itertext())) for part in (visual, math))
+    plain = seen == read and not any(map(len, math))
     parts = ["" if plain else ElementTree.tostring(math, "unicode")]
     for base in visual if display else _join(list(visual)):
         if parts[0]:
@@ -90,6 +88,7 @@ def _join(bases: list[Element]) -> list[Element]:
 
 @functools.cache
 def _css() -> str:
+    """KaTeX 的样式表。"""
     return (find_katex() / "katex.min.css").read_text(encoding="utf-8")
 
 

@@ -43,7 +43,13 @@ class Templates(BytecodeCache):
 
 
 class Unindented(Extension):
-    """网页里不留模板的缩进：一页少 5 KB，压缩后 0.4 KB。"""
+    r"""网页里不留模板的缩进：一页少 5 KB，压缩后 0.4 KB。
+
+    Example:
+        >>> env = Environment(extensions=[Unindented])
+        >>> env.from_string("<p>\n    {{ 1 + 1 }}\n</p>").render()
+        '<p>\n2\n</p>'
+    """
 
     def preprocess(self, source: str, *_: str | None) -> str:
         """去掉每行开头的空白；行数不变，报错的行号才对得上。"""

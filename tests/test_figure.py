@@ -93,6 +93,18 @@ def test_points_that_look_alike_are_one_path() -> None:
 
 
 @pytest.mark.usefixtures("styled")
+def test_lines_that_look_alike_are_one_path() -> None:
+    figure = Figure()
+    axes = figure.subplots()
+    axes.errorbar([1, 2, 3], [3, 1, 2], yerr=0.5, fmt="none")
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg")
+    svg = tidy_svg(buffer.getvalue(), "f0", "甲")
+    (line,) = re.findall(r'<path[^>]*"var\(--fig-1\)"[^>]*>', svg)
+    assert len(re.findall(r"M[\d.]+ [\d.]+v-[\d.]+", line)) == 3
+
+
+@pytest.mark.usefixtures("styled")
 def test_letters_of_a_formula_are_few_elements() -> None:
     figure = Figure()
     figure.text(0.1, 0.5, "$x = abcdef$")

@@ -57,6 +57,14 @@ def test_inline_and_display(convert: Convert) -> None:
     assert "frac{" not in html, "页面上不留 TeX 原文"
 
 
+def test_a_heading_says_its_formula_once(convert: Convert) -> None:
+    plain, raised = (convert(f"## 甲 ${tex}$\n")[0] for tex in ("1/n", "x^2"))
+    assert '<var class="katex"><span class="katex-base">1/' in plain
+    assert "<math" not in plain
+    assert "<msup>" in raised
+    assert "katex-base" not in raised
+
+
 def test_maths_in_a_table_and_in_a_list(convert: Convert) -> None:
     html, found = convert("| 甲 |\n|---|\n| $x^2$ |\n\n- $y_i=1$\n")
     assert found == []
