@@ -336,7 +336,7 @@ class Book:
             maths.MathsExtension(self.katex, self.report),
             claims.ClaimMarks(self._describe, self.report),
             typography.ChineseNewlines(),
-            typography.FocusableTables(),
+            typography.ScrollableTables(),
         ]
 
     def report(self, text: str, message: str) -> None:

@@ -131,6 +131,9 @@ def _write(node: Element, kept: bool = False) -> str:
         return _stack(node, [], {})
     if only is not None and "vlist-t" in _classes(only) and style.keys() <= {"margin"}:
         return _stack(only, classes, style)  # 并进外面的一层
+    if classes == ["hide-tail"] and only is not None:  # 根号：太长的画布不必再装一层
+        box = {key: only.attrib[key] for key in ("viewBox", "preserveAspectRatio")}
+        return _tag("svg", _attributes(classes, style) | box, _contents(only))
     classes, style, contents = _merge(node)
     attributes = _attributes(classes, style)
     if "aria-hidden" in node.attrib:

@@ -11,10 +11,12 @@ import tinycss2
 
 from pipeline.cache import Cache, digest
 
-WRITTEN = r"(?:dir|data-md-color-[\w-]+)"  # 值都写在网页里的属性，脚本不另造
+WRITTEN = r"(?:dir|data-md-color-[\w-]+)"  # 值都写在网页或脚本里的属性
 NAMES = re.compile(rf'\b(?:class|{WRITTEN})="([^"]*)"')
 WORD = re.compile(r"[\w-]+")
 ICON = re.compile(r'(--[\w-]+):url\((?:"(?:[^"\\]|\\.)*"|[^)"]*)\);?')
+# 选择器里有 [class]，哪里的类一变，下面的样式就都要重算；表格的类由 typography.py 添
+UNNAMED, NAMED = "table:not([class])", "table.table"
 VARIABLE = re.compile(r"var\((--[\w-]+)")
 
 
@@ -91,6 +93,8 @@ def trim_theme(site: Path, cache: Cache) -> None:
     for text in pages.values():
         for value in NAMES.findall(text):
             words.update(value.split())
+        for script in re.findall("<script>(.*?)</script>", text, re.S):
+            words.update(WORD.findall(script))
     for folder in "javascripts", "practice":
         for path in site.glob(f"assets/{folder}/*.js"):
             words.update(WORD.findall(path.read_text(encoding="utf-8")))
@@ -99,6 +103,7 @@ def trim_theme(site: Path, cache: Cache) -> None:
     renamed = {}
     for path in site.glob("assets/stylesheets/*.min.css"):
         whole = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.S)
+        whole = whole.replace(UNNAMED, NAMED)
         wanted = words & {*WORD.findall(whole)}
         key = f"{whole}\n{sorted(wanted)}"
         css = cache.get(f"styles/{path.name}", key, partial(keep_used, whole, wanted))

@@ -1,7 +1,7 @@
-"""版面：源文件里的换行不在汉字之间变成空格；表格可以用键盘横向滚动。"""
+"""版面：源文件里的换行不在汉字之间变成空格；表格在自己的框里横向滚动。"""
 
 import re
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 from markdown import Markdown
 from markdown.extensions import Extension
@@ -29,15 +29,25 @@ class ChineseNewlines(Extension):
         md.inlinePatterns.register(_DropNewline(NEWLINE, md), "newline", 189)
 
 
-class _FocusTables(Treeprocessor):
+class _WrapTables(Treeprocessor):
     def run(self, root: Element) -> None:
-        for table in root.iter("table"):
-            table.set("tabindex", "0")
+        for parent in list(root.iter()):
+            for at, table in enumerate(parent):
+                if table.tag == "table":
+                    table.set("class", "table")
+                    box = Element("div", {"class": "md-typeset__scrollwrap"})
+                    box.set("tabindex", "0")
+                    SubElement(box, "div", {"class": "md-typeset__table"}).append(table)
+                    box.tail, table.tail = table.tail, None
+                    parent[at] = box
 
 
-class FocusableTables(Extension):
-    """表格能得到焦点：窄屏上放不下时，不用鼠标也能滚动。"""
+class ScrollableTables(Extension):
+    """表格放在框里：窄屏上放不下时框里滚动，不用鼠标也行。
+
+    Material 的脚本也会这样包，只是要等到网页已经画出来，整页于是又排一遍。
+    """
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
         """登记树处理器。"""
-        md.treeprocessors.register(_FocusTables(md), "focus-tables", 5)
+        md.treeprocessors.register(_WrapTables(md), "wrap-tables", 5)

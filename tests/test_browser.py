@@ -156,7 +156,7 @@ def test_instant_navigation_and_back(read: Callable[..., Reader]) -> None:
     page.locator("article .katex-base").first.wait_for()
     page.locator("figure > svg").first.wait_for()
     assert copy(page, "#cell-1").startswith("sigma = 0.01")
-    page.locator("label[title=切换到深色]").click()
+    page.locator("button.palette").click()
     assert page.locator("body").get_attribute("data-md-color-scheme") == "slate"
     page.get_by_role("link", name="下一页").click()
     page.wait_for_url(url("residual_block"))
@@ -167,6 +167,51 @@ def test_instant_navigation_and_back(read: Callable[..., Reader]) -> None:
     assert page.locator("body").get_attribute("data-md-color-scheme") == "slate"
     assert copy(page, "#cell-1").startswith("sigma = 0.01")
     assert page.evaluate("window.stayed")
+
+
+@pytest.mark.parametrize("page", ["weight_init", "evidence"])
+def test_the_page_is_styled_once(read: Callable[..., Reader], page: str) -> None:
+    """脚本不叫浏览器把整页的样式重算：Material 原来要算四遍半，手机上多等一秒。"""
+    reader = read(**PHONE)
+    session = reader.page.context.new_cdp_session(reader.page)
+    events: list[Any] = []
+    ended: list[bool] = []
+    session.on("Tracing.dataCollected", lambda data: events.extend(data["value"]))
+    session.on("Tracing.tracingComplete", lambda _: ended.append(True))
+    categories = {"includedCategories": ["devtools.timeline"]}
+    session.send("Tracing.start", {"traceConfig": categories})
+    reader.page.goto(url(page), wait_until="networkidle")
+    reader.page.wait_for_timeout(300)
+    session.send("Tracing.end")
+    while not ended:
+        reader.page.wait_for_timeout(50)
+    styled = sum(
+        event["args"].get("elementCount", 0)
+        for event in events
+        if event["name"] == "UpdateLayoutTree"
+    )
+    assert styled <= 1.6 * reader.page.locator("*").count()
+    assert "UpdateLayoutTree" in {event["name"] for event in events}
+
+
+def test_dark_or_light_before_the_first_sight(read: Callable[..., Reader]) -> None:
+    """没选过，跟着系统；选过，重开还是；都不等 Material 的脚本。"""
+    reader = read(**DESKTOP, color_scheme="dark")
+    page = reader.page
+    scheme = """() => [document.body.dataset.mdColorScheme,
+      getComputedStyle(document.documentElement).colorScheme]"""
+    page.route("**/bundle.*.js", lambda _: None)  # 等着，不来
+    page.goto(url("weight_init"), wait_until="commit")
+    page.locator("article").wait_for()
+    assert page.evaluate(scheme) == ["slate", "dark"]
+    page.emulate_media(color_scheme="light")
+    page.locator("body[data-md-color-scheme=default]").wait_for()
+    assert page.evaluate(scheme) == ["default", "light"]
+    page.locator("button.palette").press("Enter")
+    assert page.evaluate(scheme) == ["slate", "dark"]
+    page.reload(wait_until="commit")
+    page.locator("article").wait_for()
+    assert page.evaluate(scheme) == ["slate", "dark"]
 
 
 OPENED = "e => !!e.closest('details').open && e.getBoundingClientRect().top"

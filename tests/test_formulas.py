@@ -130,7 +130,8 @@ MEASURE = """async () => {
         const node = walker.currentNode
         if (node.nodeType === 1) {
           const style = getComputedStyle(node)
-          if (node.tagName === "svg") add("根号", node.parentElement)
+          if (node.tagName === "svg")  // 量露出来的一块
+            add("根号", node.matches(".hide-tail") ? node : node.parentElement)
           if (sides.some(side => parseFloat(style[`border${side}Width`]))) add("线", node)
           continue
         }

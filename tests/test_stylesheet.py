@@ -80,6 +80,7 @@ def test_no_rule_is_missed(read: Callable[..., Reader], site: Path, page: str) -
 def test_what_is_never_used_is_gone(site: Path) -> None:
     folder = site / "assets" / "stylesheets"
     assert not list(folder.glob("*.map"))
+    assert "[class]" not in styles(folder, "main")  # 见 stylesheet.UNNAMED
     assert len(styles(folder, "main")) < 0.7 * len(styles(ORIGINAL, "main"))
     names = {path.name for path in folder.iterdir()}
     for path in site.rglob("*.html"):

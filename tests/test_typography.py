@@ -1,9 +1,9 @@
-"""汉字之间的换行不变成空格。"""
+"""汉字之间的换行不变成空格；表格在自己的框里滚动。"""
 
 import pytest
 from markdown import markdown
 
-from pipeline.typography import ChineseNewlines
+from pipeline.typography import ChineseNewlines, ScrollableTables
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,12 @@ from pipeline.typography import ChineseNewlines
 )
 def test_newlines(text: str, html: str) -> None:
     assert markdown(text, extensions=[ChineseNewlines()]) == f"<p>{html}</p>"
+
+
+def test_tables_scroll_in_a_box_of_their_own() -> None:
+    text = "- 甲\n\n    | 乙 | 丙 |\n    |---|---|\n    | 1 | 2 |\n\n    丁"
+    html = markdown(text, extensions=["tables", ScrollableTables()])
+    before, _, rest = html.replace("\n", "").partition('<table class="table">')
+    box = '<div class="md-typeset__scrollwrap" tabindex="0"><div class="md-typeset__table">'
+    assert before == f"<ul><li><p>甲</p>{box}"
+    assert rest.endswith("</table></div></div><p>丁</p></li></ul>")
