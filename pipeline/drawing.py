@@ -238,11 +238,11 @@ def render_code(cell: Cell, name: str, sources: Mapping[str, str]) -> str:
         f'aria-label="{source} 的完整说明"></a>'
         for source, url in sources.items()
     )
+    buttons = f'<div class="md-code__nav">{links}{copy}</div>' if links else copy
     # 多一层 span：Material 的脚本于是不逐块量宽，长的页面快一倍
     return (
         '<div class="highlight">'
-        f'<pre tabindex="0"><span><code>{spans}</code></span></pre>'
-        f'<div class="md-code__nav">{links}{copy}</div></div>'
+        f'<pre tabindex="0"><span><code>{spans}</code></span></pre>{buttons}</div>'
     )
 
 

@@ -135,6 +135,22 @@ def copy(page: Page, cell: str) -> str:
 
 
 @pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_buttons_stand_on_their_code(
+    read: Callable[..., Reader], device: dict[str, Any]
+) -> None:
+    page = read(**device).page
+    page.goto(url("weight_init"), wait_until="networkidle")
+    astray = """all => all.filter(button => {
+      const at = button.getBoundingClientRect()
+      const code = button.closest(".highlight").getBoundingClientRect()
+      return at.top < code.top || at.bottom > code.bottom || at.right > code.right
+    }).map(button => button.outerHTML)"""
+    opened = ".cell > .highlight .md-code__button"
+    assert page.locator(opened).count() > 2
+    assert page.eval_on_selector_all(opened, astray) == []
+
+
+@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_link_to_a_section_lands_there(
     read: Callable[..., Reader], device: dict[str, Any]
 ) -> None:
