@@ -175,9 +175,9 @@ def test_ids_are_unique_and_speak(site: Path, page: str) -> None:
 @pytest.mark.parametrize("stem", STEMS)
 def test_question_page_is_light(site: Path, stem: str) -> None:
     size = len(gzip.compress(page_path(site, stem).read_bytes()))
-    assert size <= 43_500, f"{stem}: {size} 字节"
+    assert size <= 41_000, f"{stem}: {size} 字节"
     elements = len(parse(page_path(site, stem)).find_all(True))
-    assert elements <= 4_200, f"{stem}: {elements} 个元素"
+    assert elements <= 3_500, f"{stem}: {elements} 个元素"
 
 
 def test_folded_answers_read_without_scripts(site: Path) -> None:
