@@ -172,6 +172,13 @@ def test_ids_are_unique_and_speak(site: Path, page: str) -> None:
     assert [a for a in anchors if not re.fullmatch(r"[A-Za-z][\w.-]*", a)] == []
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_labels_lead_to_their_control(site: Path, page: str) -> None:
+    soup = parse(page_path(site, page))
+    ids = {str(e["id"]) for e in soup.select("input[id]")}
+    assert {str(e["for"]) for e in soup.select("label[for]")} <= ids
+
+
 @pytest.mark.parametrize("stem", STEMS)
 def test_question_page_is_light(site: Path, stem: str) -> None:
     size = len(gzip.compress(page_path(site, stem).read_bytes()))
