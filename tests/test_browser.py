@@ -271,7 +271,7 @@ def test_landing_in_a_folded_box_opens_it(read: Callable[..., Reader]) -> None:
     page.evaluate("h => { location.hash = h }", inside.get_attribute("id"))
     folded.locator("xpath=self::*[@open]").wait_for()
     folded.locator("a", has_text="原句").first.click()
-    page.wait_for_url("**/pointwise_conv/#claim-*")
+    page.wait_for_url(f"**/{STEMS[-1]}/#claim-*")
     page.go_back()
     folded.locator("xpath=self::*[@open]").wait_for()
     assert 0 <= inside.evaluate(OPENED) <= 400
