@@ -274,7 +274,7 @@ def test_landing_in_a_folded_box_opens_it(read: Callable[..., Reader]) -> None:
     page.wait_for_url(f"**/{STEMS[-1]}/#claim-*")
     page.go_back()
     folded.locator("xpath=self::*[@open]").wait_for()
-    assert 0 <= inside.evaluate(OPENED) <= 400
+    assert 0 <= inside.evaluate(OPENED) <= 500
 
 
 def test_missing_page(browser: Browser) -> None:

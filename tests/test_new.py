@@ -85,7 +85,8 @@ def clone(site: Path, tmp_path: Path) -> Iterator[Path]:
     """项目的一份副本，各页的输出已在缓存里。"""
     del site  # 建过一次，缓存就满了
     folder = tmp_path / "clone"
-    listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True)
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.check_output(command, cwd=ROOT, text=True)
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
