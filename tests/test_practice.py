@@ -148,6 +148,15 @@ def test_from_a_question_to_its_exercise_without_reloading(
     assert page.evaluate("window.stayed")
 
 
+def test_a_link_to_the_last_exercise_brings_the_editor(
+    read: Callable[..., Reader],
+) -> None:
+    """前面的题一道也没看见，后面的一样能做。"""
+    page = read(**DESKTOP).page
+    page.goto(f"{url('practice/temporal_conv')}#StreamingConv")
+    page.locator(".exercise").last.locator(".cm-content").wait_for()
+
+
 @pytest.mark.slow
 def test_every_solution_and_every_mistake_in_the_browser(browser: Browser) -> None:
     """解答全绿，错法全红，在浏览器里也一样；一个线程做完。"""

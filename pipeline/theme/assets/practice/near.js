@@ -11,13 +11,13 @@
   }
   const watch = () => {
     for (const name of ["exercise", "quiz", "offline"]) {
-      const first = document.querySelector(`.${name}`)
-      if (!first) continue
-      new IntersectionObserver((seen, watching) => {
+      const observer = new IntersectionObserver((seen, watching) => {
         if (!seen.some(one => one.isIntersecting)) return
         watching.disconnect()
         load(name)
-      }, { rootMargin: "50%" }).observe(first)
+      }, { rootMargin: "50%" })
+      // 每一个都看着：链接可能直接通向后面的一题
+      document.querySelectorAll(`.${name}`).forEach(one => observer.observe(one))
     }
   }
   if (navigator.serviceWorker?.controller) load("offline") // 读的是离线副本：看看有没有新的
