@@ -143,7 +143,7 @@ def test_from_a_question_to_its_exercise_without_reloading(
     page.get_by_role("link", name="感受野", exact=True).last.click()
     page.wait_for_url(f"{url('practice/temporal_conv')}*")
     box = page.locator(".exercise").first
-    box.locator(".cm-content").wait_for(timeout=90_000)  # 忙的机器上编辑器来得慢
+    box.locator(".cm-content").wait_for()
     press(box, solution(FIELD), "全部通过")
     assert page.evaluate("window.stayed")
 
