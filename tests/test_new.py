@@ -124,4 +124,6 @@ def test_a_new_question_is_built_and_passes_every_test(
         command = [sys.executable, "-m", "pytest", *options, *arguments]
         status, output = run(clone, *command, **unmeasured)
         assert status == 0, output
-    assert run(clone, sys.executable, "-m", "ruff", "check", "--quiet", ".")[0] == 0
+    written = [path.format(name=NAME) for path in new.FILES if path.endswith(".py")]
+    status, output = run(clone, sys.executable, "-m", "ruff", "check", *written)
+    assert status == 0, output
