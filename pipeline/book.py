@@ -40,6 +40,7 @@ from pipeline import (
     exercises,
     faults,
     fences,
+    kernels,
     knobs,
     markup,
     maths,
@@ -199,7 +200,7 @@ class Book:
         preamble = "\n".join(path.read_text(encoding="utf-8") for path in first)
         versions = {
             **runs.versions(),
-            **execution.ENVIRONMENT,
+            **kernels.ENVIRONMENT,
             **self.execute.versions,
         }
         stale = []
@@ -227,7 +228,7 @@ class Book:
             except BaseException:  # Ctrl-C 也是
                 self.stopped = True
                 for _ in range(5):  # 正在启动的内核，下一次才看得见
-                    execution.kill_kernels()
+                    kernels.kill()
                     time.sleep(0.1)
                 raise
 

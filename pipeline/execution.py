@@ -1,20 +1,15 @@
 """运行一页的代码：谁来运行都要守的约定、时限、出了事怎么说。"""
 
-import contextlib
 import os
-import subprocess
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
-import psutil
 from jupyter_client.kernelspec import NoSuchKernel
-from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
+from pipeline import kernels
 from pipeline.faults import SetupError
 
-# 能改变输出的环境：线程数不同，浮点和的末位就不同；散列不同，集合的次序就不同
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 T = TypeVar("T")
 PATIENCE = 5  # 时限算的是 CPU 时间（见 rules.py）；等的时间是它的这么多倍
 STARTS = 3  # 内核先选端口后绑定，端口偶尔会被别的程序抢走
@@ -51,16 +46,6 @@ class NoKernel(Exception):
     """内核启动不了。"""
 
 
-class SilentKernelManager(AsyncKernelManager):
-    """内核的环境固定；它自己的标准输出不进构建的输出：被打断时，它会往那里写回溯。"""
-
-    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-        """启动内核，选项同基类。"""
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        environment = {"env": os.environ | ENVIRONMENT}
-        await super().start_kernel(**options | silent | environment)
-
-
 def time_limit() -> int:
     """每一格的时限，单位为 CPU 秒，由环境变量 CELL_TIMEOUT 指定，缺省 60。
 
@@ -73,10 +58,14 @@ def time_limit() -> int:
     return int(text)
 
 
-def client_options() -> dict[str, Any]:
-    """nbclient 运行笔记本的设置。"""
+def client_options(server: kernels.KernelServer | None = None) -> dict[str, Any]:
+    """nbclient 运行笔记本的设置。
+
+    Args:
+        server: 内核从哪里分出来；`None` 是各自从头启动。
+    """
     return {
-        "kernel_manager_class": SilentKernelManager,
+        "kernel_manager_class": kernels.manager(server),
         "timeout": PATIENCE * time_limit(),
         "extra_arguments": ["--IPKernelApp.log_level=50"],
         "shutdown_kernel": "immediate",  # 结果已经取到，不等内核自己收拾
@@ -119,15 +108,6 @@ def run(
                 raise
             reason = str(error)
     raise NoKernel(f"内核启动不了，请重新安装：pip install ipykernel（{reason}）")
-
-
-def kill_kernels() -> None:
-    """立刻结束本进程启动的内核；它们不在终端的进程组里，收不到 Ctrl-C。"""
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            if "ipykernel_launcher" in child.cmdline():
-                child.kill()
-                child.wait(1)  # 收走，不留下僵尸
 
 
 def _explain(error: Exception) -> str:

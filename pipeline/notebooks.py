@@ -23,7 +23,7 @@ import nbformat
 from pipeline import claims, fences
 from pipeline.book import TOKEN, Book
 from pipeline.cells import Cell
-from pipeline.execution import ENVIRONMENT
+from pipeline.kernels import ENVIRONMENT
 from pipeline.runs import Run
 
 PREAMBLE = Path(__file__).with_name("preamble.py")

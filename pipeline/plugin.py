@@ -48,6 +48,7 @@ from pipeline.book import Book
 from pipeline.citations import Citations
 from pipeline.jupyter.executor import MkdocsJupyter
 from pipeline.katex import Katex
+from pipeline.kernels import KernelServer
 from pipeline.progress import Progress
 from pipeline.staging import Staging
 
@@ -61,6 +62,8 @@ class Settings(base.Config):
 
     # 引用从这些文件夹找起
     base_path = config_options.ListOfItems(config_options.Dir(exists=True))
+    # 几页都要导入的模块：只导入一次，各页的内核从那里分出来
+    preload = config_options.ListOfItems(config_options.Type(str), default=[])
     # 预览时只要这一页，不带 .md；空的是全部
     only = config_options.Type(str, default="")
 
@@ -73,6 +76,7 @@ class BookPlugin(BasePlugin[Settings]):
         self.listens = False
         self.tells = False
         self.katex = Katex()
+        self.server: KernelServer | None = None
         self.book: Book
         self.files = Files([])
         self.added: list[contents.GeneratedPage] = []
@@ -113,7 +117,7 @@ class BookPlugin(BasePlugin[Settings]):
         self.book = Book(
             root,
             Citations([Path(folder) for folder in self.config.base_path], root),
-            MkdocsJupyter(config, root),
+            MkdocsJupyter(config, root, self._kernels()),
             self.katex,
             self._link,
             asked,
@@ -147,6 +151,15 @@ class BookPlugin(BasePlugin[Settings]):
         highlight = config.mdx_configs.setdefault("pymdownx.highlight", {})
         highlight["extend_pygments_lang"] = drawing.SPARING_LANGUAGES
         return config
+
+    def _kernels(self) -> KernelServer | None:
+        """内核从哪里分出来：预览时一直留着，改了设置才换；不是 Linux 就没有。"""
+        if self.server and self.server.preload != self.config.preload:
+            self.server.close()
+            self.server = None
+        if sys.platform == "linux":  # 别的系统上，导入过的进程不能放心地 fork
+            self.server = self.server or KernelServer(self.config.preload)
+        return self.server
 
     def on_serve(
         self, server: LiveReloadServer, config: MkDocsConfig, **_: Any
@@ -378,6 +391,8 @@ class BookPlugin(BasePlugin[Settings]):
     def on_shutdown(self) -> None:
         """没有建成的网站不留下。"""
         self.katex.close()
+        if self.server:
+            self.server.close()
         if self.staging:
             self.staging.discard()
 

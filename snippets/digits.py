@@ -107,7 +107,7 @@ def train_classifier(
             f"须 steps >= 0 且 batch_size >= 1，收到 {steps} 与 {batch_size}"
         )
     optimizer = torch.optim.SGD(
-        net.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay
+        net.parameters(), lr, momentum, weight_decay=weight_decay, fused=True
     )
     losses = []
     for _ in range(steps):

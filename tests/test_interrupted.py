@@ -17,6 +17,7 @@ import psutil
 import pytest
 from mkdocs.__main__ import cli
 
+from pipeline import kernels
 from pipeline.staging import Staging
 from pipeline.tools.project import ENVIRONMENT, mkdocs_command
 from tests.conftest import PAGE, SNIPPETS, UNMEASURED, SmallSite
@@ -175,23 +176,24 @@ def test_an_interrupt_ends_the_kernels_and_leaves_nothing(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    kernels: list[psutil.Process] = []
-    while not kernels:
+    found: list[psutil.Process] = []
+    while len(found) < 2:  # 内核，和分出它的进程
         time.sleep(0.1)
         assert process.poll() is None
-        kernels = kernels_of(process.pid)
+        found = kernels_of(process.pid)
     process.send_signal(signal.SIGINT)
     process.wait(timeout=20)
     assert process.returncode
-    assert not any(kernel.is_running() for kernel in kernels)
+    assert not any(kernel.is_running() for kernel in found)
     assert built.tree() == before
     assert leftovers(built) == []
 
 
 def kernels_of(pid: int) -> list[psutil.Process]:
-    """一个进程启动的内核。"""
+    """一个进程启动的内核，和分出它们的进程。"""
+    names = {kernels.LAUNCHER, str(kernels.PROGRAM)}
     children = psutil.Process(pid).children(recursive=True)
-    return [child for child in children if "ipykernel_launcher" in child.cmdline()]
+    return [child for child in children if names & {*child.cmdline()}]
 
 
 def free_port() -> int:

@@ -65,6 +65,15 @@ def test_what_cannot_be_a_question_writes_nothing(
     assert files(project) == {"mkdocs.yml"}
 
 
+@pytest.mark.parametrize("name", ["dropout", "newcomer"])
+def test_imports_are_in_order_whatever_the_name(project: Path, name: str) -> None:
+    new.write(project, name, TITLE)  # snippets.experiments 在它们中间
+    text = (project / "tests" / f"test_{name}.py").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("from snippets")]
+    assert len(lines) == 2
+    assert lines == sorted(lines)
+
+
 def test_a_file_that_is_there_is_kept(project: Path) -> None:
     kept = project / "snippets" / f"{NAME}.py"
     kept.write_text("我的", encoding="utf-8")

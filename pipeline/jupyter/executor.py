@@ -20,16 +20,13 @@ import mkdocs_jupyter.config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs_jupyter.convert import nb2html
 
+from pipeline import execution
+from pipeline.kernels import KernelServer
+
 HERE = Path(__file__).parent
 TEMPLATE = HERE / "templates" / "mkdocs_html" / "notebook.html.j2"
 RESULT = re.compile(r'<script type="application/json">(.*?)</script>', re.S)
-_running = threading.local()  # 各线程运行各的笔记本，配置文件却只有一份
-
-
-def remember(cell: Any, cell_index: int) -> None:
-    """报告本线程轮到了第几格，由 nbclient 调用。"""
-    del cell
-    _running.remember(cell_index)
+running = threading.local()  # 各线程运行各的笔记本，配置文件却只有一份
 
 
 class MkdocsJupyter:
@@ -38,13 +35,18 @@ class MkdocsJupyter:
     Args:
         config: MkDocs 的设置；mkdocs-jupyter 自己不再处理任何页面。
         root: 项目的文件夹。
+        server: 内核从哪里分出来；`None` 是各自从头启动。
     """
 
-    def __init__(self, config: MkDocsConfig, root: Path) -> None:
+    def __init__(
+        self, config: MkDocsConfig, root: Path, server: KernelServer | None = None
+    ) -> None:
+        self.server = server
         name = "mkdocs-jupyter"
         self.versions: Mapping[str, str] = {
             name: importlib.metadata.version(name),
             "template": TEMPLATE.read_text(encoding="utf-8"),
+            "preload": " ".join(server.preload) if server else "",
         }
         plugin = config.plugins[name]
         plugin.config["ignore"] = ["*"]  # 页面由 pipeline/book.py 读
@@ -64,7 +66,9 @@ class MkdocsJupyter:
         Raises:
             ValueError: mkdocs-jupyter 没有用 `templates/` 里的模板。
         """
-        _running.remember = remember
+        running.settings = execution.client_options(self.server) | {
+            "on_cell_execute": lambda cell, cell_index: remember(cell_index)  # noqa: ARG005
+        }
         with tempfile.TemporaryDirectory(prefix="notebook-") as folder:
             path = Path(folder, f"{Path(page).stem}.ipynb")
             path.write_text(notebook, encoding="utf-8")

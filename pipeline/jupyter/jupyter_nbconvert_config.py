@@ -1,8 +1,6 @@
 """运行笔记本的设置；mkdocs-jupyter 经 JUPYTER_CONFIG_DIR 找到这里。"""
 
-from pipeline import execution
 from pipeline.jupyter import executor
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
-c.NotebookClient.update(execution.client_options())
-c.NotebookClient.on_cell_execute = executor.remember
+c.NotebookClient.update(executor.running.settings)

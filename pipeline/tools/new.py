@@ -20,6 +20,8 @@ FILES = {  # 写到哪里，照哪一个写
     "tests/test_{name}.py": "test.py.txt",
     "tests/claims/{name}.toml": "claims.toml",
 }
+# 谁排在前面，要看名字
+IMPORTS = re.compile(r"^from snippets\.(?:.*\nfrom snippets\.)+.*\n", re.M)
 
 
 def check(root: Path, name: str, title: str) -> None:
@@ -101,6 +103,9 @@ def write(root: Path, name: str, title: str) -> list[Path]:
         text = (SAMPLES / sample).read_text(encoding="utf-8")
         for word, value in known.items():
             text = text.replace(word, value)
+        text = IMPORTS.sub(
+            lambda lines: "".join(sorted(lines[0].splitlines(True))), text
+        )
         texts[root / path.format(name=name)] = text
     navigation = extend_navigation(config.read_text(encoding="utf-8"), name, title)
     for file, text in (texts | {config: navigation}).items():
