@@ -69,7 +69,8 @@ def rewrite_index(text: str, glossary: str, cache: Cache) -> str:
         if "#" not in entry["location"]:
             entry.pop("boost", None)  # 页首的权重只管各节：搜页名，总是先见到那一页
         prose = re.sub(r"<pre>.*?</pre>", "", entry["text"], flags=re.S)
-        prose = re.sub(r"\s*(</?(?:p|ul|ol|li)>)\s*", r"\1", prose)
+        prose = re.sub(r"</?[uo]l>", "", prose)  # 结果里，一项就是一段
+        prose = re.sub(r"\s*(</?)(?:p|li)>\s*", r"\1p>", prose)
         entry["text"] = words.cut(re.sub(r"\s+", " ", prose))
         entry["title"] = words.cut(entry["title"])
     words.save()
