@@ -29,7 +29,7 @@ def _environment() -> dict[str, str]:
 
 
 class KernelServer:
-    """分出内核的进程，要第一个内核时才启动；只用于 Linux，别处每个内核自己导入。
+    """分出内核的进程，最晚在要第一个内核时启动；只用于 Linux，别处各自导入。
 
     Args:
         preload: 先导入的模块；几页都要的才值得。
@@ -42,6 +42,22 @@ class KernelServer:
         self.preload = list(preload)
         self.process: subprocess.Popen[str] | None = None
         self.lock = threading.Lock()  # 几页并排运行，问答不能交错
+
+    def start(self) -> subprocess.Popen[str]:
+        """启动这个进程，不等它导入完；已经启动了就是原来的。"""
+        if self.process is None or self.process.poll() is not None:
+            self.close()
+            modules = "ipykernel.kernelapp", *self.preload
+            self.process = subprocess.Popen(
+                [sys.executable, str(PROGRAM), *modules],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C 由本进程处理
+            )
+        return self.process
 
     def fork(self, argv: list[str], cwd: str | None, env: dict[str, str]) -> int:
         """分出一个内核，给出它的进程号。
@@ -56,24 +72,13 @@ class KernelServer:
         """
         request = json.dumps({"argv": argv, "cwd": cwd and str(cwd), "env": env})
         with self.lock:
-            if self.process is None or self.process.poll() is not None:
-                self.close()
-                modules = "ipykernel.kernelapp", *self.preload
-                self.process = subprocess.Popen(
-                    [sys.executable, str(PROGRAM), *modules],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    text=True,
-                    env=_environment(),
-                    start_new_session=True,  # Ctrl-C 由本进程处理
-                )
-            assert self.process.stdin
-            assert self.process.stdout
+            process = self.start()
+            assert process.stdin
+            assert process.stdout
             with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.write(request + "\n")
-                self.process.stdin.flush()
-            answer = json.loads(self.process.stdout.readline() or "{}")
+                process.stdin.write(request + "\n")
+                process.stdin.flush()
+            answer = json.loads(process.stdout.readline() or "{}")
         if "error" in answer:
             self.close()
             raise SetupError(f"mkdocs.yml 的 preload 里有导入不了的：{answer['error']}")

@@ -166,6 +166,8 @@ class BookPlugin(BasePlugin[Settings]):
     ) -> None:
         """预览时除了页面，还看着片段、主张和主题；改了流水线自己，要重新启动。"""
         build = server.builder
+        if self.server:
+            self.server.start()  # 第一次改代码，也不必等它导入
 
         def rebuild() -> None:
             try:
