@@ -65,8 +65,9 @@ def main(modules: list[str]) -> None:
     del sys.path[0]  # 这个文件所在的文件夹，内核里没有
     os.environ["JPY_PARENT_PID"] = str(os.getpid())  # ipykernel 导入时就看
     try:
-        for name in modules:
-            importlib.import_module(name)
+        with contextlib.redirect_stdout(sys.stderr):  # 标准输出只写答复
+            for name in modules:
+                importlib.import_module(name)
     except Exception as error:
         print(json.dumps({"error": f"{type(error).__name__}: {error}"}), flush=True)
         return

@@ -33,9 +33,6 @@ class KernelServer:
 
     Args:
         preload: 先导入的模块；几页都要的才值得。
-
-    Raises:
-        SetupError: 有模块导入不了；在 `fork` 时抛出。
     """
 
     def __init__(self, preload: Sequence[str]) -> None:
@@ -69,6 +66,7 @@ class KernelServer:
 
         Raises:
             RuntimeError: 进程在答复之前死了。
+            SetupError: `preload` 里有导入不了的模块。
         """
         request = json.dumps({"argv": argv, "cwd": cwd and str(cwd), "env": env})
         with self.lock:
@@ -79,8 +77,9 @@ class KernelServer:
                 process.stdin.write(request + "\n")
                 process.stdin.flush()
             answer = json.loads(process.stdout.readline() or "{}")
+            if "error" in answer:
+                self.close()
         if "error" in answer:
-            self.close()
             raise SetupError(f"mkdocs.yml 的 preload 里有导入不了的：{answer['error']}")
         if "pid" not in answer:
             raise RuntimeError("分出内核的进程死了")

@@ -76,7 +76,7 @@ class BookPlugin(BasePlugin[Settings]):
         self.listens = False
         self.tells = False
         self.katex = Katex()
-        self.server: KernelServer | None = None
+        self.kernels: KernelServer | None = None
         self.book: Book
         self.files = Files([])
         self.added: list[contents.GeneratedPage] = []
@@ -117,7 +117,7 @@ class BookPlugin(BasePlugin[Settings]):
         self.book = Book(
             root,
             Citations([Path(folder) for folder in self.config.base_path], root),
-            MkdocsJupyter(config, root, self._kernels()),
+            MkdocsJupyter(config, root, self._kernel_server()),
             self.katex,
             self._link,
             asked,
@@ -152,22 +152,22 @@ class BookPlugin(BasePlugin[Settings]):
         highlight["extend_pygments_lang"] = drawing.SPARING_LANGUAGES
         return config
 
-    def _kernels(self) -> KernelServer | None:
+    def _kernel_server(self) -> KernelServer | None:
         """内核从哪里分出来：预览时一直留着，改了设置才换；不是 Linux 就没有。"""
-        if self.server and self.server.preload != self.config.preload:
-            self.server.close()
-            self.server = None
+        if self.kernels and self.kernels.preload != self.config.preload:
+            self.kernels.close()
+            self.kernels = None
         if sys.platform == "linux":  # 别的系统上，导入过的进程不能放心地 fork
-            self.server = self.server or KernelServer(self.config.preload)
-        return self.server
+            self.kernels = self.kernels or KernelServer(self.config.preload)
+        return self.kernels
 
     def on_serve(
         self, server: LiveReloadServer, config: MkDocsConfig, **_: Any
     ) -> None:
         """预览时除了页面，还看着片段、主张和主题；改了流水线自己，要重新启动。"""
         build = server.builder
-        if self.server:
-            self.server.start()  # 第一次改代码，也不必等它导入
+        if self.kernels:
+            self.kernels.start()  # 第一次改代码，也不必等它导入
 
         def rebuild() -> None:
             try:
@@ -393,8 +393,8 @@ class BookPlugin(BasePlugin[Settings]):
     def on_shutdown(self) -> None:
         """没有建成的网站不留下。"""
         self.katex.close()
-        if self.server:
-            self.server.close()
+        if self.kernels:
+            self.kernels.close()
         if self.staging:
             self.staging.discard()
 

@@ -20,7 +20,7 @@ FILES = {  # 写到哪里，照哪一个写
     "tests/test_{name}.py": "test.py.txt",
     "tests/claims/{name}.toml": "claims.toml",
 }
-# 谁排在前面，要看名字
+# 相邻的几行 from snippets.…；谁排在前面，要看题的名字
 IMPORTS = re.compile(r"^from snippets\.(?:.*\nfrom snippets\.)+.*\n", re.M)
 
 
