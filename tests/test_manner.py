@@ -33,6 +33,10 @@ ONE_SEED = {
     # 目标函数：每次调用都从同一起点出发
     "validation_error",
     "digits_objective",
+    # 记住结果：认得出同样的设置，才能只训练一次
+    "_depth_run",
+    "trained_net",
+    "_pretrained",
 }
 DRAWS = re.compile(
     r"torch\.(rand\w*|normal|bernoulli|multinomial)|.+(normal|uniform|orthogonal)_"

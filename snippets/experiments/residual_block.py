@@ -4,7 +4,7 @@ import copy
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Literal
 
 import torch
@@ -177,8 +177,31 @@ class DepthRun:
 
 
 # --8<-- [start:train_depth]
+@cache  # 同样的设置只训练一次
+def _depth_run(
+    block_type: Callable[..., PlainBlock],
+    depth: int,
+    seed: int,
+    batch_norm: bool,
+    lr: float,
+    steps: int,
+    zero_branch: bool,
+) -> DepthRun:
+    x, y, *_ = digits_split()
+    initial, batches = (Generator().manual_seed(seed) for _ in range(2))
+    net = deep_classifier(block_type, depth, initial, batch_norm=batch_norm)
+    blocks = [layer for layer in net if isinstance(layer, ResidualBlock)]
+    for layer in blocks:
+        shrink = 1.0 if batch_norm else len(blocks) ** -0.5
+        scale_branch_(layer, 0.0 if zero_branch else shrink)
+    cosine = mean_cosine(net[:-1](x[:256]).detach())
+    ratio = gradient_ratio(net, x[:256], y[:256])
+    losses = train_classifier(net, x, y, batches, steps=steps, lr=lr)
+    return DepthRun(ratio, cosine, losses)
+
+
 def train_depth(
-    block_type: type[PlainBlock],
+    block_type: Callable[..., PlainBlock],
     depth: int,
     seeds: Sequence[int],
     *,
@@ -213,20 +236,8 @@ def train_depth(
         He et al. (2016), arXiv:1512.03385, §4.2；
         1/√块数 的缩放见 Radford et al. (2019), GPT-2。
     """
-    x, y, *_ = digits_split()
-    runs = []
-    for seed in seeds:
-        initial, batches = (Generator().manual_seed(seed) for _ in range(2))
-        net = deep_classifier(block_type, depth, initial, batch_norm=batch_norm)
-        blocks = [layer for layer in net if isinstance(layer, ResidualBlock)]
-        for layer in blocks:
-            shrink = 1.0 if batch_norm else len(blocks) ** -0.5
-            scale_branch_(layer, 0.0 if zero_branch else shrink)
-        cosine = mean_cosine(net[:-1](x[:256]).detach())
-        ratio = gradient_ratio(net, x[:256], y[:256])
-        losses = train_classifier(net, x, y, batches, steps=steps, lr=lr)
-        runs.append(DepthRun(ratio, cosine, losses))
-    return runs
+    options = batch_norm, lr, steps, zero_branch
+    return [_depth_run(block_type, depth, seed, *options) for seed in seeds]
 
 
 # --8<-- [end:train_depth]

@@ -1,6 +1,8 @@
 """感受野、因果性、截断误差、流式的代价、反向内存、串行深度、复制记忆与加法。"""
 
+import copy
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -535,6 +537,47 @@ def train_task(
 # --8<-- [end:train_task]
 
 
+# --8<-- [start:trained_net]
+@cache  # 同样的设置只训练一次
+def trained_net(
+    kind: str,
+    hidden_size: int,
+    task: Callable[[int, int, Generator], tuple[Tensor, Tensor]],
+    span: int,
+    seed: int,
+    *,
+    steps: int,
+) -> tuple[nn.Sequential, float]:
+    """造一个新网络，训练一个任务，返回网络和成绩。
+
+    Args:
+        kind: `"TCN"`、`"RNN"`、`"LSTM"` 或 `"GRU"`。
+        hidden_size: TCN 每块的通道数，或 RNN 隐状态的维数。
+        task: `copy_memory` 或 `adding_problem`。
+        span: 任务的大小：复制记忆的间隔，或加法的长度。
+        seed: 初始化与数据的随机种子。
+        steps: 更新的步数，须 `>= 0`。
+
+    Returns:
+        网络（各处共用同一个，不要就地改），和 `train_task` 给出的正确率或均方误差。
+
+    Raises:
+        ValueError: `kind`、`span` 或 `steps` 超出范围。
+
+    Example:
+        >>> net, error = trained_net("GRU", 4, adding_problem, 2, 0, steps=1)
+        >>> net(torch.zeros(5, 2, 9)).shape
+        torch.Size([5, 1, 9])
+    """
+    channels = (10, 8) if task is copy_memory else (2, 1)
+    start, data = (Generator().manual_seed(seed) for _ in range(2))
+    net = sequence_model(kind, *channels, hidden_size, start)
+    return net, train_task(net, task, span, data, steps=steps)
+
+
+# --8<-- [end:trained_net]
+
+
 # --8<-- [start:task_scores]
 def task_scores(
     kind: str,
@@ -565,13 +608,11 @@ def task_scores(
         >>> task_scores("GRU", 4, adding_problem, [2, 3], [0], steps=1).shape
         torch.Size([2, 1])
     """
-    channels = (10, 8) if task is copy_memory else (2, 1)
-    scores = []
-    for span in spans:
-        for seed in seeds:
-            start, data = (Generator().manual_seed(seed) for _ in range(2))
-            net = sequence_model(kind, *channels, hidden_size, start)
-            scores.append(train_task(net, task, span, data, steps=steps))
+    scores = [
+        trained_net(kind, hidden_size, task, span, seed, steps=steps)[1]
+        for span in spans
+        for seed in seeds
+    ]
     return torch.tensor(scores).view(len(spans), len(seeds))
 
 
@@ -611,6 +652,15 @@ def delayed_recall(count: int, lag: int, generator: Generator) -> tuple[Tensor, 
 
 
 # --8<-- [start:transfer_accuracy]
+@cache  # 同一个种子只预训练一次
+def _pretrained(seed: int) -> tuple[TCN, nn.Conv1d]:
+    torch.manual_seed(seed)
+    parts = TCN(1, [16] * 2, kernel_size=2), nn.Conv1d(16, 2, 1)
+    data = Generator().manual_seed(seed)
+    train_task(nn.Sequential(*parts), delayed_recall, 3, data, steps=50)
+    return parts
+
+
 def transfer_accuracy(lag: int, seeds: Sequence[int], extra_blocks: int = 0) -> Tensor:
     """把学会回忆 3 步以前的 TCN（R = 7）迁移到 lag 步以前，返回正确率。
 
@@ -634,14 +684,12 @@ def transfer_accuracy(lag: int, seeds: Sequence[int], extra_blocks: int = 0) -> 
     """
     scores = []
     for seed in seeds:
-        torch.manual_seed(seed)
-        tcn = TCN(1, [16] * 2, kernel_size=2)
-        model = nn.Sequential(tcn, nn.Conv1d(16, 2, 1))
-        first, then = (Generator().manual_seed(s) for s in (seed, seed + 1))
-        train_task(model, delayed_recall, 3, first, steps=50)
+        tcn, head = copy.deepcopy(_pretrained(seed))
+        torch.manual_seed(seed + 1)
         for _ in range(extra_blocks):
             tcn.append(TemporalBlock(16, 16, kernel_size=2, dilation=2 ** len(tcn)))
-        scores.append(train_task(model, delayed_recall, lag, then, steps=80))
+        model, data = nn.Sequential(tcn, head), Generator().manual_seed(seed + 1)
+        scores.append(train_task(model, delayed_recall, lag, data, steps=80))
     return torch.tensor(scores)
 
 
