@@ -1,8 +1,9 @@
 """手撕题：登记在 tests/exercises，解答和测试在 snippets/exercises，画成一题一个框。"""
 
 import ast
+import functools
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,8 @@ def read_exercises(root: Path) -> tuple[list[Exercise], list[str]]:
     return exercises, errors
 
 
-def solutions(source: str) -> dict[str, str]:
+@functools.cache  # 预览时，没有变的模块不再读
+def solutions(source: str) -> Mapping[str, str]:
     """一个模块里的各个解答：名字到它的代码。
 
     Args:

@@ -4,7 +4,7 @@ import html
 import io
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -185,7 +185,9 @@ def assets(content: str, cache: Cache) -> dict[str, str | bytes]:
     plain = re.sub(r"@font-face{[^{}]*}", "", css)
     key = f"{plain}\n{sorted(classes)}"
     kept = cache.get("styles/katex", key, partial(keep_used, plain, classes))
-    texts = DIRECT.findall(content)
+    texts: dict[str, str] = {}  # 类到用这些类排的字
+    for names, text in DIRECT.findall(content):
+        texts[names] = texts.get(names, "") + text
     files: dict[str, str | bytes] = {}
     for face in re.findall(r"@font-face{[^{}]*}", css):
         family = re.findall(r'font-family:"?(\w+)', face)[0]
@@ -203,7 +205,7 @@ def assets(content: str, cache: Cache) -> dict[str, str | bytes]:
 def _letters(
     family: str,
     rules: Iterable[tuple[str, str]],
-    texts: Iterable[tuple[str, str]],
+    texts: Mapping[str, str],
 ) -> str:
     """一种字体排到的字；各处都用的，和样式认里面一层的，说不准，给出空的。"""
     declared = f"font-family:{family}"
@@ -212,7 +214,9 @@ def _letters(
         return ""
     wanted = [{*re.findall(r"\.([\w-]+)", s)} - {"katex"} for s in selectors.split(",")]
     found = (
-        text for names, text in texts if any(w <= {*names.split()} for w in wanted)
+        text
+        for names, text in texts.items()
+        if any(w <= {*names.split()} for w in wanted)
     )
     return _set("".join(found))
 

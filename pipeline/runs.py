@@ -1,5 +1,6 @@
 """一页的运行：写成笔记本，读回结果，查出运行中的错误。不依赖 MkDocs。"""
 
+import functools
 import importlib.metadata
 import json
 import re
@@ -54,6 +55,14 @@ def make_notebook(
     written = [("preamble", hide(preamble))]
     for number, cell in enumerate(cells):
         written += _write_cell(number, cell)
+    return _serialize(tuple(written), tuple(versions.items()))
+
+
+@functools.cache  # 预览时，没有变的页不再写
+def _serialize(
+    written: tuple[tuple[str, str], ...], versions: tuple[tuple[str, str], ...]
+) -> str:
+    """由各格的 id 与代码写出笔记本。"""
     # 不用 nbformat.v4 的 new_…：它一格查一遍格式，几百格要一秒；writes 会查全本
     empty: dict[str, Any] = {"execution_count": None, "metadata": {}, "outputs": []}
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}

@@ -30,6 +30,7 @@ from snippets.experiments.temporal_conv import (
     stream_error,
     task_scores,
     train_task,
+    trained_net,
     transfer_accuracy,
     truncation_error,
 )
@@ -626,6 +627,19 @@ def test_task_scores_train_a_new_net_for_each_span_and_seed(
         assert scores[row, column] == pytest.approx(alone)
     with pytest.raises(ValueError, match="须为 RNN、LSTM 或 GRU，收到 MLP"):
         task_scores("MLP", 3, task, [4], [0], steps=1)
+
+
+def test_a_net_is_trained_once() -> None:
+    net, score = trained_net("GRU", 3, copy_memory, 2, 0, steps=1)
+    assert trained_net("GRU", 3, copy_memory, 2, 0, steps=1)[0] is net
+    assert task_scores("GRU", 3, copy_memory, [2], [0], steps=1) == score
+    other, _ = trained_net("GRU", 3, copy_memory, 2, 1, steps=1)
+    assert other is not net
+
+
+def test_transfer_leaves_the_pretrained_net_alone() -> None:
+    first = transfer_accuracy(10, [0], extra_blocks=1)
+    assert torch.equal(first, transfer_accuracy(10, [0], extra_blocks=1))
 
 
 def test_transfer_rejects() -> None:
