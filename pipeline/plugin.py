@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 import click
 from click import ClickException
+from mkdocs.commands import serve
 from mkdocs.config import base, config_options
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort
@@ -95,6 +96,8 @@ class BookPlugin(BasePlugin[Settings]):
         """记下是不是预览：预览时有错也不停。"""
         del dirty
         self.serving = command == "serve"
+        if self.serving:  # MkDocs 半秒才看一次文件变没变，看一次只要两毫秒
+            serve.LiveReloadServer = partial(LiveReloadServer, polling_interval=0.1)  # type: ignore[assignment, attr-defined]
         logger = logging.getLogger("mkdocs")
         self.tells = logger.level <= logging.INFO and sys.stderr.isatty()
         logging.getLogger("mkdocs.mkdocs-jupyter").setLevel(logging.WARNING)

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -162,3 +163,17 @@ def test_only_a_page_that_is_there(small_site: SmallSite) -> None:
     log = small_site.folder / "log.txt"
     with log.open("w") as stream, serving(small_site, stream, ONLY="nowhere"):
         wait_until(lambda: "没有 docs/nowhere.md 这一页" in log.read_text("utf-8"))
+
+
+def test_files_are_looked_at_ten_times_a_second() -> None:
+    """MkDocs 缺省是半秒看一次；在另一个进程里，日志的设置不留下。"""
+    code = (
+        "from mkdocs.commands import serve\n"
+        "from pipeline.plugin import BookPlugin\n"
+        "BookPlugin().on_startup(command='serve', dirty=False)\n"
+        "server = serve.LiveReloadServer(print, '127.0.0.1', 0, '.')\n"
+        "print(server.observer.timeout)\n"
+    )
+    command = [sys.executable, "-c", code]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert shown == "0.1\n"
