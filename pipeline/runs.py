@@ -58,7 +58,7 @@ def make_notebook(
     return _serialize(tuple(written), tuple(versions.items()))
 
 
-@functools.cache  # 预览时，没有变的页不再写
+@functools.lru_cache(100)  # 预览时，没有变的页不再写
 def _serialize(
     written: tuple[tuple[str, str], ...], versions: tuple[tuple[str, str], ...]
 ) -> str:
