@@ -27,7 +27,7 @@ FAULTS = {
     "never_ends": (
         "# 页\n\n```python\n1\n```\n\n```python\n# 不会结束\nwhile True: pass\n```\n",
         9,
-        "TimeoutError: 超过时限 12 秒 CPU 时间；请把计算改小",
+        "TimeoutError: 超过时限 6 秒 CPU 时间；请把计算改小",
     ),
     "dies": ("# 页\n\n```python\nimport os; os._exit(1)\n```\n", 4, "内核死了"),
     "no_error": (
@@ -174,7 +174,7 @@ def test_each_fault_is_one_line_that_names_page_and_line(small_site: SmallSite) 
         }
     )
     small_site.write({f"docs/{page}.md": text for page, (text, *_) in FAULTS.items()})
-    status, output = small_site.build(CELL_TIMEOUT="12")
+    status, output = small_site.build(CELL_TIMEOUT="6")
     assert status != 0
     assert "Traceback" not in output
     lines = [line for line in output.splitlines() if "docs/" in line and ".md:" in line]
