@@ -27,16 +27,17 @@ from pipeline.tools.project import (
 from pipeline.tools.reading import HEADER, Reading, read_site
 
 
-def build_clone(folder: Path) -> dict[str, bytes]:
-    """克隆项目到 `folder`，冷构建，给出网站。
+def build_clone(source: Path, folder: Path) -> dict[str, bytes]:
+    """克隆 `source` 到 `folder`，冷构建，给出网站。
 
     Args:
+        source: 项目，或它的一个克隆：从同一个克隆来，就是同一次提交。
         folder: 还没有的文件夹。
 
     Raises:
         RuntimeError: 构建失败。
     """
-    subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    subprocess.run(["git", "clone", "--quiet", source, folder], check=True)
     modules = ROOT / "pipeline" / "node_modules"
     (folder / "pipeline" / "node_modules").symlink_to(modules)
     status, output = run(folder, *mkdocs_command("build", "--strict"))
@@ -90,8 +91,8 @@ def main(arguments: Sequence[str]) -> int:
     runs = int(arguments[0]) if arguments else 5
     with tempfile.TemporaryDirectory(prefix="audit-") as name:
         one = Path(name, "one")
-        first = build_clone(one)
-        second = build_clone(Path(name, "another", "deeper", "two"))
+        first = build_clone(ROOT, one)
+        second = build_clone(one, Path(name, "another", "deeper", "two"))
         for tree in first, second:
             print(f"{digest(tree)}  {len(tree)} 个文件")
         different = [p for p in first | second if first.get(p) != second.get(p)]
