@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 
 from snippets.experiments.temporal_conv import (
     Recurrent,
+    _pretrained,
     adding_problem,
     contractive_rnn,
     copy_memory,
@@ -638,8 +639,12 @@ def test_a_net_is_trained_once() -> None:
 
 
 def test_transfer_leaves_the_pretrained_net_alone() -> None:
-    first = transfer_accuracy(10, [0], extra_blocks=1)
-    assert torch.equal(first, transfer_accuracy(10, [0], extra_blocks=1))
+    tcn, _ = _pretrained(0)
+    before = {name: value.clone() for name, value in tcn.state_dict().items()}
+    transfer_accuracy(10, [0], extra_blocks=1)
+    after = tcn.state_dict()
+    assert [*after] == [*before]
+    assert all(torch.equal(after[name], before[name]) for name in before)
 
 
 def test_transfer_rejects() -> None:

@@ -685,7 +685,7 @@ def transfer_accuracy(lag: int, seeds: Sequence[int], extra_blocks: int = 0) -> 
     scores = []
     for seed in seeds:
         tcn, head = copy.deepcopy(_pretrained(seed))
-        torch.manual_seed(seed + 1)
+        torch.manual_seed(seed + 1)  # 加的块，初值取自全局的随机源
         for _ in range(extra_blocks):
             tcn.append(TemporalBlock(16, 16, kernel_size=2, dilation=2 ** len(tcn)))
         model, data = nn.Sequential(tcn, head), Generator().manual_seed(seed + 1)
